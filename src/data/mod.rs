@@ -1,0 +1,1 @@
+//! Data: tables that are built in, splits, scaling.

@@ -1,0 +1,22 @@
+//! Dropout models for [Burn](https://burn.dev) that say how sure they are.
+
+#![warn(missing_docs)]
+
+pub mod data;
+mod error;
+mod key;
+pub mod models;
+pub mod nn;
+pub mod outputs;
+mod pass;
+mod rate;
+mod replay;
+mod stochastic;
+pub mod uncertainty;
+
+pub use error::{Error, Result};
+pub use key::{Key, MASK_SCHEME};
+pub use pass::{Law, Pass, Segment, Site, Source, Statistics};
+pub use rate::Rate;
+pub use replay::{Drawn, Recorder, Replay};
+pub use stochastic::{Batch, FromFn, Joinable, Predictive, Samples, Stochastic, StochasticStream, from_fn};

@@ -1,0 +1,310 @@
+//! The multilayer perceptron with dropout: Srivastava et al. 2014 (rates, scaling; <https://jmlr.org/papers/v15/srivastava14a.html>) and
+//! Gal & Ghahramani 2016 (dropout before every weight layer as approximate inference; <https://arxiv.org/abs/1506.02142>).
+
+use burn::{
+    config::Config,
+    module::Module,
+    nn::{Linear, LinearConfig},
+    tensor::{Device, Tensor, assert_shape},
+};
+
+use super::task::{Task, meaning};
+use crate::{
+    error::{Error, Result},
+    key::Key,
+    nn::{Activation, BatchNorm, BatchNormConfig, Dropout, init_weights, to_inverted_scaling, to_original_scaling},
+    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point},
+    pass::Pass,
+    rate::Rate,
+    stochastic::{Predictive, Stochastic},
+};
+
+/// Configuration of [`Mlp`].
+///
+/// # Rates
+/// Usual are 0.2 to 0.5. Srivastava et al. take 0.2 on real-valued inputs and 0.5 on hidden units (their appendix A; their figure 9 finds the test error flat
+/// for hidden rates of 0.2 to 0.6). Gal & Ghahramani put the same rate before *every* weight layer, 0.005 to 0.1 for tables of a
+/// thousand rows and 50 units. Below the usual range there is little regularisation and, in Monte Carlo, little spread; far above it, too few
+/// units survive to carry the function: the network underfits, learns slowly, and the spread says more about the rate than about the data.
+/// Choose it by the validation log-likelihood.
+#[derive(Config, Debug, PartialEq)]
+pub struct MlpConfig {
+    /// The number of features.
+    pub d_input: usize,
+    /// What is predicted.
+    pub task: Task,
+    /// The number of units of each hidden layer; none at all makes a linear model.
+    #[config(default = "vec![64, 64]")]
+    pub hidden: Vec<usize>,
+    /// The function behind each hidden layer.
+    #[config(default = "Activation::Relu")]
+    pub activation: Activation,
+    /// The rate on the features.
+    #[config(default = "Rate::ZERO")]
+    pub input_rate: Rate,
+    /// The rate behind each hidden layer; one number holds for all of them.
+    #[config(default = "vec![Rate::new(0.2).expect(\"0.2 is a rate\")]")]
+    pub rates: Vec<Rate>,
+    /// Whether a batch normalisation stands between each hidden layer and its activation.
+    #[config(default = false)]
+    pub batch_norm: bool,
+}
+
+/// Linear layers with dropout before each of them.
+///
+/// ```text
+/// x -> dropout -> [linear -> batch norm? -> activation -> dropout] * hidden -> linear
+/// ```
+/// Sites: `input_dropout`, `layers.0.dropout`, `layers.1.dropout`, ...
+///
+/// # Examples
+/// ```
+/// use burn_zoo::{Key, Pass, models::{MlpConfig, Task}, uncertainty::MonteCarlo};
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+///
+/// let device = Device::flex();
+/// let mlp = MlpConfig::new(4, Task::MultiClass { classes: 3 }).init(&device, Key::new(0).fold_str("init"));
+/// let x = Tensor::ones([2, 4], &device);
+/// let logits = mlp.forward(x.clone(), &Pass::mean()); // the mean network
+/// let prediction = MonteCarlo::new(20).predict(&mlp.classifier()?, x)?; // twenty sampled ones
+/// assert!(prediction.mutual_information()[0] >= 0.0);
+/// # }
+/// # Ok::<(), burn_zoo::Error>(())
+/// ```
+#[derive(Module, Debug)]
+pub struct Mlp {
+    input_dropout: Dropout,
+    layers: Vec<MlpLayer>,
+    output: Linear,
+    #[module(skip)]
+    task: Task,
+}
+
+/// One hidden layer of an [`Mlp`].
+#[derive(Module, Debug)]
+pub struct MlpLayer {
+    linear: Linear,
+    norm: Option<BatchNorm>,
+    #[module(skip)]
+    activation: Activation,
+    dropout: Dropout,
+}
+
+impl MlpConfig {
+    /// That the network can be built.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a width of zero, and for a number of rates that is neither one nor that of the hidden layers.
+    pub fn check(&self) -> Result<()> {
+        self.task.check()?;
+        if self.d_input == 0 {
+            return Err(Error::config("d_input", 0, "at least 1"));
+        }
+        if self.hidden.contains(&0) {
+            return Err(Error::config("hidden", format!("{:?}", self.hidden), "widths of at least 1"));
+        }
+        let (rates, layers) = (self.rates.len(), self.hidden.len());
+        match rates == layers || rates == 1 {
+            true => Ok(()),
+            false => Err(Error::config(
+                "rates",
+                format!("{rates} rates"),
+                format!("1 or {layers}, one for each hidden layer"),
+            )),
+        }
+    }
+
+    /// A network with weights drawn from `init_key` ([`init_weights`]).
+    ///
+    /// # Panics
+    /// If [`check`](Self::check) fails.
+    pub fn init(&self, device: &Device, init_key: Key) -> Mlp {
+        self.check().unwrap_or_else(|error| panic!("{error}"));
+        let inputs = [self.d_input].into_iter().chain(self.hidden.iter().copied());
+        let layer = |(i, (d_input, &d_hidden)): (usize, (usize, &usize))| MlpLayer {
+            linear: LinearConfig::new(d_input, d_hidden).init(device),
+            norm: self.batch_norm.then(|| BatchNormConfig::new(d_hidden).init(device)),
+            activation: self.activation,
+            dropout: Dropout::new(self.rates[if self.rates.len() == 1 { 0 } else { i }]),
+        };
+        let mlp = Mlp {
+            input_dropout: Dropout::new(self.input_rate),
+            layers: inputs.zip(&self.hidden).enumerate().map(layer).collect(),
+            output: LinearConfig::new(*self.hidden.last().unwrap_or(&self.d_input), self.task.d_output()).init(device),
+            task: self.task,
+        };
+        init_weights(mlp, init_key)
+    }
+}
+
+impl Mlp {
+    /// The numbers of the last layer; [`Stochastic::run`] gives them their meaning.
+    ///
+    /// # Shapes
+    /// - input: `[rows, d_input]`
+    /// - output: `[rows, d_output]`; predicted noise: the means, then the log variances
+    pub fn forward(&self, x: Tensor<2>, pass: &Pass<'_>) -> Tensor<2> {
+        let mut x = self.input_dropout.forward(x, &pass.at("input_dropout"));
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(x, &pass.at("layers").at(i)); // [rows, hidden[i]]
+        }
+        self.output.forward(x) // [rows, d_output]
+    }
+
+    /// What the network predicts.
+    pub fn task(&self) -> Task {
+        self.task
+    }
+
+    /// The number of features that it reads.
+    pub fn d_input(&self) -> usize {
+        self.layers.first().map_or(&self.output, |layer| &layer.linear).weight.dims()[0]
+    }
+
+    /// The network as a classifier of exclusive classes.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if it is none.
+    pub fn classifier(&self) -> Result<View<'_, Logits>> {
+        self.view(OutputKind::Logits, "a classifier", |outputs| match outputs {
+            Outputs::Logits(logits) => logits,
+            _ => unreachable!("the task was checked"),
+        })
+    }
+
+    /// The network as a classifier of two classes.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if it is none.
+    pub fn binary(&self) -> Result<View<'_, BinaryLogits>> {
+        self.view(OutputKind::Binary, "a binary classifier", |outputs| match outputs {
+            Outputs::Binary(logits) => logits,
+            _ => unreachable!("the task was checked"),
+        })
+    }
+
+    /// The network as a predictor of labels.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if it is none.
+    pub fn multi_label(&self) -> Result<View<'_, MultiLabelLogits>> {
+        self.view(OutputKind::MultiLabel, "a multi-label classifier", |outputs| match outputs {
+            Outputs::MultiLabel(logits) => logits,
+            _ => unreachable!("the task was checked"),
+        })
+    }
+
+    /// The network as a regression with constant noise, or none.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if it is none.
+    pub fn regression(&self) -> Result<View<'_, Point>> {
+        self.view(OutputKind::Point, "a regression with constant noise", |outputs| match outputs {
+            Outputs::Point(point) => point,
+            _ => unreachable!("the task was checked"),
+        })
+    }
+
+    /// The network as a regression with predicted noise.
+    ///
+    /// # Errors
+    /// [`Error::Task`] if it is none.
+    pub fn gaussian(&self) -> Result<View<'_, Gaussian>> {
+        self.view(OutputKind::Gaussian, "a regression with predicted noise", |outputs| match outputs {
+            Outputs::Gaussian(gaussian) => gaussian,
+            _ => unreachable!("the task was checked"),
+        })
+    }
+
+    fn view<O>(&self, kind: OutputKind, wanted: &'static str, typed: fn(Outputs) -> O) -> Result<View<'_, O>> {
+        match self.task.output() == kind {
+            true => Ok(View { mlp: self, typed }),
+            false => Err(Error::Task { wanted, task: self.task }),
+        }
+    }
+
+    /// The network that predicts alike without scaling in training, if weights are multiplied by `1 - rate` at test ([`to_original_scaling`]).
+    pub fn to_original_scaling(self) -> Self {
+        self.map_linear(to_original_scaling)
+    }
+
+    /// Reads weights that were trained with the original scaling ([`to_inverted_scaling`]).
+    pub fn to_inverted_scaling(self) -> Self {
+        self.map_linear(to_inverted_scaling)
+    }
+
+    /// Changes each linear layer, given the rate of the dropout before it.
+    fn map_linear(mut self, change: fn(Linear, Rate) -> Linear) -> Self {
+        let mut rate = self.input_dropout.rate();
+        for layer in &mut self.layers {
+            layer.linear = change(layer.linear.clone(), rate);
+            rate = layer.dropout.rate();
+        }
+        self.output = change(self.output, rate);
+        self
+    }
+}
+
+impl MlpLayer {
+    fn forward(&self, x: Tensor<2>, pass: &Pass<'_>) -> Tensor<2> {
+        let [d_input, _] = self.linear.weight.dims();
+        assert_shape!(x, [_, d_input]);
+        let x = self.linear.forward(x);
+        let x = match &self.norm {
+            Some(norm) => norm.forward(x, &pass.at("norm")),
+            None => x,
+        };
+        let x = self.activation.forward(x);
+        self.dropout.forward(x, &pass.at("dropout"))
+    }
+}
+
+impl Stochastic<Tensor<2>> for Mlp {
+    type Output = Outputs;
+
+    fn run(&self, input: Tensor<2>, pass: &Pass<'_>) -> Outputs {
+        meaning(self.forward(input, pass), self.task.output())
+    }
+
+    /// Networks share a batch as long as it is small: fewer, larger products.
+    fn run_many(&self, input: Tensor<2>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Outputs)) {
+        let rows = input.dims()[0];
+        let together = (FOLDED_ROWS / rows.max(1)).clamp(1, passes.len().max(1));
+        match Pass::network_keys(passes) {
+            Some(keys) if together > 1 => {
+                for (chunk, keys) in keys.chunks(together).enumerate() {
+                    let pass = passes[0].with_networks(keys, rows);
+                    let raw = self.forward(input.clone().repeat(&[keys.len(), 1]), &pass);
+                    for i in 0..keys.len() {
+                        let raw = raw.clone().narrow(0, i * rows, rows);
+                        sink(chunk * together + i, meaning(raw, self.task.output()));
+                    }
+                }
+            }
+            _ => passes.iter().enumerate().for_each(|(number, pass)| sink(number, self.run(input.clone(), pass))),
+        }
+    }
+}
+
+/// Rows of a folded batch: beyond a few hundred, a larger product is not a faster one.
+const FOLDED_ROWS: usize = 512;
+
+/// An [`Mlp`] of which it is known what it predicts.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, O> {
+    mlp: &'a Mlp,
+    typed: fn(Outputs) -> O,
+}
+
+impl<O: Predictive> Stochastic<Tensor<2>> for View<'_, O> {
+    type Output = O;
+
+    fn run(&self, input: Tensor<2>, pass: &Pass<'_>) -> O {
+        (self.typed)(self.mlp.run(input, pass))
+    }
+
+    fn run_many(&self, input: Tensor<2>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, O)) {
+        self.mlp.run_many(input, passes, &mut |number, outputs| sink(number, (self.typed)(outputs)));
+    }
+}

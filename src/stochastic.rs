@@ -1,0 +1,253 @@
+//! What Monte Carlo needs of a model, and what a model says about its outputs. Models and uncertainty meet here, and only here.
+
+use std::ops::Range;
+
+use burn::tensor::{Bool, Int, Tensor};
+
+use crate::{error::Result, pass::Pass};
+
+/// An input whose first axis is the batch.
+pub trait Batch: Clone + Send {
+    /// The number of rows.
+    fn rows(&self) -> usize;
+    /// The rows of `range`.
+    fn slice(&self, range: Range<usize>) -> Self;
+    /// All rows, `n` times over: `[a, b]` becomes `[a, b, a, b]` for 2.
+    fn tile(&self, n: usize) -> Self;
+    /// Whether any part lies on an autodiff device.
+    fn is_autodiff(&self) -> bool;
+    /// The same rows on the autodiff device, for models that draw there only.
+    fn autodiff(self) -> Self;
+}
+
+macro_rules! tensor_batch {
+    ($($kind:ty => $autodiff:expr),*) => {$(
+        impl<const D: usize> Batch for Tensor<D, $kind> {
+            fn rows(&self) -> usize {
+                self.dims()[0]
+            }
+
+            fn slice(&self, range: Range<usize>) -> Self {
+                self.clone().narrow(0, range.start, range.len())
+            }
+
+            fn tile(&self, n: usize) -> Self {
+                let mut times = [1; D];
+                times[0] = n;
+                self.clone().repeat(&times)
+            }
+
+            fn is_autodiff(&self) -> bool {
+                self.device().is_autodiff()
+            }
+
+            fn autodiff(self) -> Self {
+                let to_autodiff: fn(Self) -> Self = $autodiff;
+                if Batch::is_autodiff(&self) { self } else { to_autodiff(self) }
+            }
+        }
+    )*};
+}
+tensor_batch!(burn::tensor::Float => |x| Tensor::autodiff(x), Int => |x| Tensor::autodiff(x), Bool => |x| Tensor::autodiff(x));
+
+macro_rules! tuple_batch {
+    ($($name:ident $index:tt),*) => {
+        impl<$($name: Batch),*> Batch for ($($name,)*) {
+            fn rows(&self) -> usize {
+                self.0.rows()
+            }
+
+            fn slice(&self, range: Range<usize>) -> Self {
+                ($(self.$index.slice(range.clone()),)*)
+            }
+
+            fn tile(&self, n: usize) -> Self {
+                ($(self.$index.tile(n),)*)
+            }
+
+            fn is_autodiff(&self) -> bool {
+                false $(|| self.$index.is_autodiff())*
+            }
+
+            fn autodiff(self) -> Self {
+                ($(self.$index.autodiff(),)*)
+            }
+        }
+    };
+}
+tuple_batch!(A 0);
+tuple_batch!(A 0, B 1);
+tuple_batch!(A 0, B 1, C 2);
+
+/// A model whose output depends on a [`Pass`].
+///
+/// # Examples
+/// Any closure, any module: [`from_fn`].
+pub trait Stochastic<I: Batch>: Send + Sync {
+    /// What the numbers mean: raw tensors have no meaning.
+    type Output: Predictive;
+
+    /// One forward pass.
+    fn run(&self, input: I, pass: &Pass<'_>) -> Self::Output;
+
+    /// Several forward passes over one input; `sink` takes the output of each with its number, in any order.
+    ///
+    /// Override it where passes can share work: what lies before the first draw, or a batch.
+    fn run_many(&self, input: I, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Self::Output)) {
+        for (number, pass) in passes.iter().enumerate() {
+            sink(number, self.run(input.clone(), pass));
+        }
+    }
+}
+
+impl<I: Batch, S: Stochastic<I> + ?Sized> Stochastic<I> for &S {
+    type Output = S::Output;
+
+    fn run(&self, input: I, pass: &Pass<'_>) -> Self::Output {
+        (**self).run(input, pass)
+    }
+
+    fn run_many(&self, input: I, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Self::Output)) {
+        (**self).run_many(input, passes, sink);
+    }
+}
+
+/// A model that reads its input in windows and carries a state from one to the next.
+pub trait StochasticStream<I>: Send + Sync {
+    /// What the model remembers; each sampled network has its own.
+    type State: Clone + Send;
+    /// What the numbers mean.
+    type Output: Predictive;
+
+    /// One window, from the state that the last one left; `None` at the start of the stream.
+    fn step(&self, window: I, state: Option<Self::State>, pass: &Pass<'_>) -> (Self::Output, Self::State);
+}
+
+/// A closure as a [`Stochastic`] model.
+///
+/// # Examples
+/// ```
+/// use burn_zoo::{Key, Pass, from_fn, nn::DropoutConfig, outputs::Logits, uncertainty::MonteCarlo};
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+///
+/// let dropout = DropoutConfig::new(0.2).init();
+/// let model = from_fn(|x: Tensor<2>, pass| Logits(dropout.forward(x, &pass.at("dropout"))));
+/// let x = Tensor::<2>::ones([4, 3], &Device::flex());
+/// let prediction = MonteCarlo::new(50).seed(7).predict(&model, x)?;
+/// assert_eq!(prediction.rows(), 4);
+/// # }
+/// # Ok::<(), burn_zoo::Error>(())
+/// ```
+pub fn from_fn<I, O, F>(f: F) -> FromFn<F>
+where
+    I: Batch,
+    O: Predictive,
+    F: Fn(I, &Pass<'_>) -> O + Send + Sync,
+{
+    FromFn(f)
+}
+
+/// See [`from_fn`].
+#[derive(Clone, Copy, Debug)]
+pub struct FromFn<F>(F);
+
+impl<I, O, F> Stochastic<I> for FromFn<F>
+where
+    I: Batch,
+    O: Predictive,
+    F: Fn(I, &Pass<'_>) -> O + Send + Sync,
+{
+    type Output = O;
+
+    fn run(&self, input: I, pass: &Pass<'_>) -> O {
+        (self.0)(input, pass)
+    }
+}
+
+/// A model output with a meaning, and so with a prediction that can be made of many of it.
+pub trait Predictive: Sized + Send {
+    /// What is left of the type when the numbers are packed: nothing, or which of several meanings they have.
+    type Kind: Copy + PartialEq + std::fmt::Debug + Send;
+    /// What `T` outputs add up to.
+    type Prediction: Joinable;
+
+    /// Which meaning the numbers have.
+    fn kind(&self) -> Self::Kind;
+    /// All numbers of a row side by side.
+    ///
+    /// # Shapes
+    /// - output: `[rows, width]`
+    fn packed(self) -> Tensor<2>;
+    /// The prediction that all passes make together.
+    ///
+    /// # Errors
+    /// As the prediction says: numbers that are not finite.
+    fn summarise(kind: Self::Kind, samples: Samples) -> Result<Self::Prediction>;
+}
+
+/// A prediction for some rows, to which that of the next rows can be added.
+pub trait Joinable {
+    /// Appends the rows of `next`.
+    ///
+    /// # Panics
+    /// If `next` is not a prediction of the same model by the same passes.
+    fn join(&mut self, next: Self);
+
+    /// Whether the prediction should keep its samples while they fit into the memory, unasked.
+    fn needs_samples(&self) -> bool {
+        false
+    }
+
+    /// Gives back the memory of the samples.
+    fn forget_samples(&mut self) {}
+}
+
+/// The packed outputs of `passes` passes over `rows` rows, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    passes: usize,
+    rows: usize,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Samples {
+    /// Samples from their values in the order `[passes, rows, width]`.
+    ///
+    /// # Panics
+    /// If the number of values is not the product.
+    pub fn new([passes, rows, width]: [usize; 3], values: Vec<f32>) -> Self {
+        assert_eq!(values.len(), passes * rows * width, "samples of {passes} x {rows} x {width}");
+        Self { passes, rows, width, values }
+    }
+
+    /// `[passes, rows, width]`
+    pub fn dims(&self) -> [usize; 3] {
+        [self.passes, self.rows, self.width]
+    }
+
+    /// The numbers of one row in one pass.
+    pub fn row(&self, pass: usize, row: usize) -> &[f32] {
+        let at = (pass * self.rows + row) * self.width;
+        &self.values[at..at + self.width]
+    }
+
+    /// All values, in the order `[passes, rows, width]`.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+impl Joinable for Samples {
+    fn join(&mut self, next: Self) {
+        assert_eq!((self.passes, self.width), (next.passes, next.width), "samples of different models");
+        let (old, new) = (self.rows * self.width, next.rows * next.width);
+        let values = (0..self.passes).flat_map(|pass| {
+            let (old, new) = (pass * old..(pass + 1) * old, pass * new..(pass + 1) * new);
+            self.values[old].iter().chain(&next.values[new]).copied()
+        });
+        self.values = values.collect();
+        self.rows += next.rows;
+    }
+}

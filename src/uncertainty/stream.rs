@@ -1,0 +1,37 @@
+//! Monte Carlo over models that carry a state.
+
+use super::monte_carlo::read;
+use crate::{
+    error::Result,
+    key::Key,
+    pass::Pass,
+    stochastic::{Predictive, StochasticStream},
+};
+
+/// Many sampled networks reading one stream, each with its own state; a network's masks stay the same along the stream.
+pub struct MonteCarloStream<'a, I, M: StochasticStream<I>> {
+    model: &'a M,
+    networks: Vec<(Key, Option<M::State>)>,
+}
+
+impl<'a, I: Clone, M: StochasticStream<I>> MonteCarloStream<'a, I, M> {
+    pub(super) fn new(model: &'a M, keys: Vec<Key>) -> Self {
+        Self { model, networks: keys.into_iter().map(|key| (key, None)).collect() }
+    }
+
+    /// Feeds the next window to every network and gives their prediction for its rows.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`](crate::Error::NotFinite). The states have moved on nevertheless.
+    pub fn step(&mut self, window: I) -> Result<<M::Output as Predictive>::Prediction> {
+        let (mut outputs, mut kind) = (Vec::with_capacity(self.networks.len()), None);
+        for (key, state) in &mut self.networks {
+            let (output, next) = self.model.step(window.clone(), state.take(), &Pass::network(*key));
+            *state = Some(next);
+            kind = Some(output.kind());
+            outputs.push(output.packed());
+        }
+        let rows = outputs.first().map_or(0, |output| output.dims()[0]);
+        M::Output::summarise(kind.expect("there are networks"), read(outputs, 0..rows)?)
+    }
+}
