@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod data;
+mod device;
 mod error;
 mod key;
 pub mod models;
@@ -14,6 +15,7 @@ mod replay;
 mod stochastic;
 pub mod uncertainty;
 
+pub use device::{Adapter, DeviceSpec};
 pub use error::{Error, Result};
 pub use key::{Key, MASK_SCHEME};
 pub use pass::{Law, Pass, Segment, Site, Source, Statistics};

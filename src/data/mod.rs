@@ -1,1 +1,9 @@
 //! Data: tables that are built in, splits, scaling.
+
+mod scaler;
+mod split;
+mod table;
+
+pub use scaler::Scaler;
+pub use split::{SPLIT, Split};
+pub use table::{BUILT_IN, BuiltIn, Table, find};
