@@ -13,6 +13,7 @@ mod pass;
 mod rate;
 mod replay;
 mod stochastic;
+pub mod train;
 pub mod uncertainty;
 
 pub use device::{Adapter, DeviceSpec};

@@ -1,0 +1,308 @@
+//! Batches whose order and masks are functions of the run's key, the epoch and the batch.
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, sync_channel},
+    },
+};
+
+use burn::{
+    data::{
+        dataloader::{DataLoader, DataLoaderIterator, Progress},
+        dataset::DatasetError,
+    },
+    tensor::{Device, Tensor, TensorData},
+};
+
+use crate::{
+    error::{Error, Result},
+    key::Key,
+};
+
+/// Inputs and targets on the host, row by row.
+#[derive(Clone, Debug)]
+pub struct Examples {
+    inputs: Vec<f32>,
+    targets: Vec<f32>,
+    rows: usize,
+}
+
+impl Examples {
+    /// Examples from the inputs `[rows, d_input]` and the targets `[rows, d_target]`. Classes are given one-hot, labels as 0 and 1.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`]; [`Error::Length`] if the numbers do not fill whole rows; [`Error::Value`] for a number that is not finite.
+    pub fn new(inputs: Vec<f32>, targets: Vec<f32>, rows: usize) -> Result<Self> {
+        if rows == 0 {
+            return Err(Error::NoRows);
+        }
+        for (what, values) in [("inputs", &inputs), ("targets", &targets)] {
+            if values.is_empty() || values.len() % rows != 0 {
+                return Err(Error::length(
+                    format!("numbers in the {what} of {rows} rows"),
+                    values.len().div_ceil(rows).max(1) * rows,
+                    values.len(),
+                ));
+            }
+            if let Some(at) = values.iter().position(|x| !x.is_finite()) {
+                let place = format!("{what}, row {}", at / (values.len() / rows));
+                return Err(Error::Value { place, value: values[at].to_string(), expected: "a finite number" });
+            }
+        }
+        Ok(Self { inputs, targets, rows })
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of inputs of a row.
+    pub fn d_input(&self) -> usize {
+        self.inputs.len() / self.rows
+    }
+
+    /// The number of targets of a row.
+    pub fn d_target(&self) -> usize {
+        self.targets.len() / self.rows
+    }
+
+    fn batch(&self, rows: &[usize], mask_key: Key, device: &Device) -> TrainBatch {
+        let gather = |values: &[f32]| {
+            let width = values.len() / self.rows;
+            let values: Vec<f32> = rows.iter().flat_map(|row| &values[row * width..][..width]).copied().collect();
+            Tensor::from_data(TensorData::new(values, [rows.len(), width]), device)
+        };
+        TrainBatch { inputs: gather(&self.inputs), targets: gather(&self.targets), mask_key }
+    }
+}
+
+/// What a step sees: some rows, and the key of their masks.
+#[derive(Clone, Debug)]
+pub struct TrainBatch {
+    /// `[rows, d_input]`
+    pub inputs: Tensor<2>,
+    /// `[rows, d_target]`
+    pub targets: Tensor<2>,
+    /// For [`Pass::train`](crate::Pass::train).
+    pub mask_key: Key,
+}
+
+/// A `DataLoader` for burn-train that derives everything from keys. burn-train asks for an iterator once an epoch: the loader counts.
+#[derive(Debug)]
+pub struct KeyedLoader {
+    examples: Arc<Examples>,
+    batch_size: usize,
+    workers: usize,
+    run: Option<Key>,
+    device: Device,
+    epoch: AtomicUsize,
+}
+
+impl KeyedLoader {
+    /// Batches in an order of their own in each epoch, the first of which is `first_epoch`.
+    pub fn shuffled(
+        examples: Arc<Examples>,
+        batch_size: usize,
+        run: Key,
+        first_epoch: usize,
+        workers: usize,
+        device: &Device,
+    ) -> Self {
+        Self {
+            examples,
+            batch_size,
+            workers,
+            run: Some(run),
+            device: device.clone(),
+            epoch: AtomicUsize::new(first_epoch),
+        }
+    }
+
+    /// Batches in the order of the rows, for validation.
+    pub fn in_order(examples: Arc<Examples>, batch_size: usize, device: &Device) -> Self {
+        Self { examples, batch_size, workers: 0, run: None, device: device.clone(), epoch: AtomicUsize::new(1) }
+    }
+
+    fn with(&self, examples: Arc<Examples>, run: Option<Key>, device: &Device) -> Arc<dyn DataLoader<TrainBatch>> {
+        let epoch = AtomicUsize::new(self.epoch.load(Ordering::SeqCst));
+        Arc::new(Self { examples, run, device: device.clone(), epoch, ..*self })
+    }
+}
+
+impl DataLoader<TrainBatch> for KeyedLoader {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<TrainBatch> + 'a> {
+        let epoch = self.epoch.fetch_add(1, Ordering::SeqCst);
+        let rows = self.examples.rows;
+        let plan = Arc::new(Epoch {
+            order: match self.run {
+                Some(run) => run.fold_str("order").fold(epoch as u64).permutation(rows),
+                None => (0..rows).collect(),
+            },
+            mask_key: self.run.unwrap_or(Key::new(0)).fold_str("mask").fold(epoch as u64),
+            batches: batches(rows, self.batch_size),
+            examples: self.examples.clone(),
+            device: self.device.clone(),
+        });
+        let workers = (0..self.workers).map(|worker| plan.clone().produce(worker, self.workers)).collect();
+        Box::new(Batches { plan, workers, next: 0, done: 0 })
+    }
+
+    fn num_items(&self) -> usize {
+        self.examples.rows
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<TrainBatch>> {
+        self.with(self.examples.clone(), self.run, device)
+    }
+
+    /// Part of the rows, for training on several devices. The parts draw other masks and orders than the whole.
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<TrainBatch>> {
+        let part = |values: &[f32]| {
+            let width = values.len() / self.examples.rows;
+            values[start * width..end * width].to_vec()
+        };
+        let (inputs, targets) = (part(&self.examples.inputs), part(&self.examples.targets));
+        let run = self.run.map(|run| run.fold_str("slice").fold(start as u64));
+        self.with(Arc::new(Examples { inputs, targets, rows: end - start }), run, &self.device)
+    }
+}
+
+/// Everything that a batch of one epoch is a function of.
+struct Epoch {
+    order: Vec<usize>,
+    mask_key: Key,
+    batches: Vec<Range<usize>>,
+    examples: Arc<Examples>,
+    device: Device,
+}
+
+impl Epoch {
+    fn batch(&self, number: usize) -> TrainBatch {
+        let rows = &self.order[self.batches[number].clone()];
+        self.examples.batch(rows, self.mask_key.fold(number as u64), &self.device)
+    }
+
+    /// Prepares every `workers`-th batch in a thread. Batches are taken from the workers in turn: their order does not depend on who is first.
+    fn produce(self: Arc<Self>, worker: usize, workers: usize) -> Receiver<TrainBatch> {
+        let (sender, receiver) = sync_channel(2);
+        std::thread::spawn(move || {
+            let mine = (worker..self.batches.len()).step_by(workers);
+            // An error means that the training stopped and nobody listens.
+            mine.map(|number| sender.send(self.batch(number))).find(Result::is_err)
+        });
+        receiver
+    }
+}
+
+struct Batches {
+    plan: Arc<Epoch>,
+    workers: Vec<Receiver<TrainBatch>>,
+    next: usize,
+    done: usize,
+}
+
+impl Iterator for Batches {
+    type Item = std::result::Result<TrainBatch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = self.plan.batches.get(self.next)?.clone();
+        let batch = match self.workers.len() {
+            0 => self.plan.batch(self.next),
+            n => self.workers[self.next % n].recv().expect("a worker sends all its batches"),
+        };
+        (self.next, self.done) = (self.next + 1, rows.end);
+        Some(Ok(batch))
+    }
+}
+
+impl DataLoaderIterator<TrainBatch> for Batches {
+    fn progress(&self) -> Progress {
+        Progress::new(self.done, self.plan.order.len(), Some("rows".into()))
+    }
+}
+
+/// Positions of each batch. A single row left over joins the batch before it: batch normalisation of one row is none.
+fn batches(rows: usize, size: usize) -> Vec<Range<usize>> {
+    let mut batches: Vec<_> = (0..rows).step_by(size).map(|start| start..rows.min(start + size)).collect();
+    if let [.., _, last] = &batches[..]
+        && last.len() == 1
+    {
+        batches.pop();
+        batches.last_mut().expect("there were two").end = rows;
+    }
+    batches
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::{nn::DropoutConfig, pass::Pass};
+
+    fn loader(workers: usize) -> KeyedLoader {
+        let values: Vec<f32> = (0..101).map(|i| i as f32).collect();
+        let examples = Arc::new(Examples::new(values.clone(), values, 101).unwrap());
+        KeyedLoader::shuffled(examples, 20, Key::new(7), 1, workers, &Device::flex())
+    }
+
+    fn rows(batch: &TrainBatch) -> Vec<f32> {
+        batch.inputs.clone().try_into_vec_as().unwrap()
+    }
+
+    fn epoch(loader: &KeyedLoader) -> Vec<TrainBatch> {
+        loader.iter().map(|batch| batch.unwrap()).collect()
+    }
+
+    #[test]
+    fn an_epoch_holds_each_row_once_and_leaves_no_row_alone() {
+        let batches = epoch(&loader(0));
+        assert_eq!(batches.iter().map(|batch| batch.inputs.dims()[0]).collect::<Vec<_>>(), [20, 20, 20, 20, 21]);
+        let mut all: Vec<f32> = batches.iter().flat_map(rows).collect();
+        all.sort_by(f32::total_cmp);
+        assert!(all.iter().enumerate().all(|(i, &row)| row == i as f32));
+    }
+
+    #[test]
+    fn a_row_gets_another_place_and_another_mask_in_the_next_epoch() {
+        let loader = loader(0);
+        let (first, second) = (epoch(&loader), epoch(&loader));
+        assert_ne!(rows(&first[0]), rows(&second[0]));
+        let dropout = DropoutConfig::new(0.5).init();
+        let masks = |batch: &TrainBatch| -> Vec<f32> {
+            let ones = Tensor::<2>::ones([20, 50], &Device::flex());
+            dropout.forward(ones, &Pass::train(batch.mask_key)).try_into_vec_as().unwrap()
+        };
+        assert_ne!(masks(&first[0]), masks(&second[0]));
+        assert_ne!(masks(&first[0]), masks(&first[1]));
+    }
+
+    #[test]
+    fn the_number_of_workers_changes_nothing() {
+        let all = |workers: usize| {
+            let loader = loader(workers);
+            let epochs = [epoch(&loader), epoch(&loader)].concat();
+            epochs.iter().map(|batch| (rows(batch), batch.mask_key)).collect::<Vec<_>>()
+        };
+        assert_eq!(all(0), all(1));
+        assert_eq!(all(0), all(3));
+    }
+
+    #[test]
+    fn a_training_that_resumes_goes_on_with_the_order_of_its_epoch() {
+        let whole = loader(0);
+        epoch(&whole);
+        let values: Vec<f32> = (0..101).map(|i| i as f32).collect();
+        let examples = Arc::new(Examples::new(values.clone(), values, 101).unwrap());
+        let resumed = KeyedLoader::shuffled(examples, 20, Key::new(7), 2, 0, &Device::flex());
+        assert_eq!(rows(&epoch(&whole)[0]), rows(&epoch(&resumed)[0]));
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_refused_by_row() {
+        let error = Examples::new(vec![0.0, 1.0, f32::NAN, 3.0], vec![0.0, 0.0], 2).unwrap_err();
+        assert_eq!(error.to_string(), "inputs, row 1: `NaN` is not a finite number");
+    }
+}

@@ -1,0 +1,26 @@
+//! Training on burn-train's `Learner`: keyed order and masks, early stopping that gives back the best weights.
+//!
+//! What is random is derived from the run's key, one key for each purpose:
+//! ```text
+//! initial weights   run.fold_str("init"), by parameter path
+//! order of rows     run.fold_str("order").fold(epoch)
+//! masks             run.fold_str("mask").fold(epoch).fold(batch), by site and row of the batch
+//! split             run.fold_str("split")
+//! ```
+//! Epochs count from 1, batches from 0. So a row gets other masks in each epoch, and neither threads nor loader workers change a bit.
+
+mod config;
+#[cfg(feature = "train")]
+mod fit;
+#[cfg(feature = "train")]
+mod loader;
+#[cfg(feature = "train")]
+mod step;
+
+pub use config::{OptimizerKind, TrainConfig};
+#[cfg(feature = "train")]
+pub use fit::{Epoch, Progress, Quiet, Trained, fit};
+#[cfg(feature = "train")]
+pub use loader::{Examples, KeyedLoader, TrainBatch};
+#[cfg(feature = "train")]
+pub use step::{Loss, Trainable};
