@@ -11,10 +11,14 @@ pub mod nn;
 pub mod outputs;
 mod pass;
 mod rate;
+#[cfg(feature = "train")]
+pub mod recipe;
 mod replay;
+pub mod settings;
 mod stochastic;
 pub mod train;
 pub mod uncertainty;
+pub mod zoo;
 
 pub use device::{Adapter, DeviceSpec};
 pub use error::{Error, Result};

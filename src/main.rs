@@ -1,1 +1,7 @@
-fn main() {}
+//! The command line: `burn-zoo --help`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -6,4 +6,5 @@ mod table;
 
 pub use scaler::Scaler;
 pub use split::{SPLIT, Split};
+pub(crate) use table::hex;
 pub use table::{BUILT_IN, BuiltIn, Table, find};

@@ -129,7 +129,7 @@ impl Table {
     }
 
     /// The rows one after the other.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> + Clone {
         self.values.chunks_exact(self.columns.len().max(1))
     }
 }

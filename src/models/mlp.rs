@@ -40,7 +40,7 @@ pub struct MlpConfig {
     #[config(default = "Activation::Relu")]
     pub activation: Activation,
     /// The rate on the features.
-    #[config(default = "Rate::ZERO")]
+    #[config(default = "Rate::new(0.1).expect(\"0.1 is a rate\")")]
     pub input_rate: Rate,
     /// The rate behind each hidden layer; one number holds for all of them.
     #[config(default = "vec![Rate::new(0.2).expect(\"0.2 is a rate\")]")]

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use burn::{
     optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig},
-    tensor::Device,
+    store::ModuleRecord,
+    tensor::{Bytes, Device},
     train::{
         EarlyStoppingStrategy, Learner, LearnerSummary, SupervisedTraining,
         checkpoint::{CheckpointingAction, CheckpointingStrategy},
@@ -111,7 +112,8 @@ pub fn fit<M: Trainable>(
         .with_checkpointing_strategy(watch.clone())
         .early_stopping(watch.clone())
         .num_epochs(config.epochs);
-    let model = model.fork(&autodiff);
+    let trained_before = model.devices().iter().any(Device::is_autodiff);
+    let model = if trained_before { model } else { model.train() }.fork(&autodiff);
     let template = model.valid();
     let result = training.launch(Learner::new(model, optimizer(config), config.learning_rate));
     let mut state = watch.lock();
@@ -125,7 +127,11 @@ pub fn fit<M: Trainable>(
         return Err(Error::Training { reason: reason.to_string() });
     };
     let file = directory.path().join("checkpoint").join(format!("model-{best_epoch}.bpk"));
-    let model = template.try_load_file(file).map_err(|error| Error::Training { reason: error.to_string() })?;
+    // Bytes, not the file: Burn would read it at first use, after the directory is gone.
+    let bytes = std::fs::read(&file).map_err(Error::io(&file))?;
+    let broken = |error: burn::store::RecordError| Error::Training { reason: error.to_string() };
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(broken)?;
+    let model = template.try_load_record(record).map_err(broken)?;
     Ok(Trained { model, curve: state.curve.clone(), best_epoch })
 }
 

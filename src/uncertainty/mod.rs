@@ -17,12 +17,14 @@ mod classification;
 pub mod metrics;
 mod monte_carlo;
 mod regression;
+mod scores;
 mod stock;
 mod stream;
 
 pub use classification::{ClassPrediction, MultiLabelPrediction};
 pub use monte_carlo::{MonteCarlo, Sampling};
 pub use regression::{Interval, RegressionPrediction};
+pub use scores::{ClassScores, RegressionScores};
 pub use stock::StockMonteCarlo;
 pub use stream::MonteCarloStream;
 

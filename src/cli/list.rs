@@ -1,0 +1,48 @@
+//! `burn-zoo list`: what there is.
+
+use std::io::Write;
+
+use anyhow::Result;
+use burn_zoo::zoo;
+
+use super::{Listing, numbers::fixed, write_columns};
+
+/// List the models that come with burn-zoo
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only names with this text in them
+    filter: Option<String>,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Listing,
+}
+
+/// Writes a line for each model.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let wanted = |name: &str| args.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    let entries = zoo::list().iter().filter(|entry| wanted(entry.name));
+    let files = entries.map(|entry| Ok((entry.name, entry.file()?))).collect::<burn_zoo::Result<Vec<_>>>()?;
+    if args.format == Listing::Json {
+        let models: Vec<_> = files
+            .iter()
+            .map(|(name, file)| {
+                serde_json::json!({
+                    "name": name, "data": file.data.name, "targets": file.data.targets,
+                    "params": file.weights.params, "bytes": file.weights.bytes,
+                    "test": file.test.map(|test| test.monte_carlo),
+                })
+            })
+            .collect();
+        return Ok(writeln!(out, "{}", serde_json::json!({ "schema": 1, "models": models }))?);
+    }
+    let row = |(name, file): &(&str, zoo::ModelFile)| {
+        let score = |score: fn(&burn_zoo::uncertainty::RegressionScores) -> f64| {
+            file.test.map_or("-".to_string(), |test| fixed(score(&test.monte_carlo)))
+        };
+        let (params, bytes) = (file.weights.params.to_string(), file.weights.bytes.to_string());
+        let targets = file.data.targets.join(",");
+        vec![name.to_string(), file.data.name.clone(), targets, params, bytes, score(|s| s.rmse), score(|s| s.coverage)]
+    };
+    let rows: Vec<_> = files.iter().map(row).collect();
+    Ok(write_columns(out, &["name", "data", "target", "params", "bytes", "rmse", "coverage"], &rows)?)
+}

@@ -1,0 +1,52 @@
+//! Numbers as text.
+
+/// `x` to at most `digits` significant digits, without zeros that say nothing.
+pub fn significant(x: f64, digits: usize) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return x.to_string();
+    }
+    let rounded: f64 = format!("{x:.*e}", digits - 1).parse().expect("a number that was just printed");
+    rounded.to_string()
+}
+
+/// `x` to four digits behind the point, for tables that people read.
+pub fn fixed(x: f64) -> String {
+    format!("{x:.4}")
+}
+
+/// A size in bytes: `512M`, `2G`, `65536`.
+pub fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
+    let shift = match unit.to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err("expected a number of bytes, such as 65536, 512M or 2G".to_string()),
+    };
+    let number: Option<usize> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| "expected a number of bytes above 0, such as 65536, 512M or 2G".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nine_digits_and_no_idle_zeros() {
+        assert_eq!(significant(5.123456789012, 9), "5.12345679");
+        assert_eq!(significant(0.5, 9), "0.5");
+        assert_eq!(significant(-123456789012.0, 9), "-123456789000");
+        assert_eq!(significant(0.0, 9), "0");
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("512M"), Ok(512 << 20));
+        assert_eq!(bytes("65536"), Ok(65536));
+        assert!(bytes("0").is_err() && bytes("1T").is_err() && bytes("M").is_err());
+    }
+}

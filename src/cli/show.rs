@@ -1,0 +1,93 @@
+//! `burn-zoo show`: what a model is, and how good.
+
+use std::{io::Write, path::Path};
+
+use anyhow::Result;
+use burn_zoo::{DeviceSpec, zoo};
+use clap::ValueEnum;
+
+use super::{numbers::fixed, open, write_columns};
+
+/// Describe a model: what it reads and predicts, its network, its scores
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model of the zoo, or a directory that `train` wrote
+    model: String,
+    /// What to write
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// The description in short
+    #[default]
+    Text,
+    /// The whole model.toml
+    Toml,
+    /// The card of the model's family, in Markdown
+    Card,
+}
+
+/// Writes the description.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let model = open(&args.model, DeviceSpec::default_spec())?;
+    let file = model.file();
+    match args.format {
+        Format::Toml => write!(out, "{}", file.to_toml())?,
+        Format::Card => match zoo::find(&args.model) {
+            Ok(entry) => write!(out, "{}", entry.card())?,
+            Err(_) => anyhow::bail!("{} has no card: only models of the zoo have", Path::new(&args.model).display()),
+        },
+        Format::Text => text(&args.model, file, out)?,
+    }
+    Ok(())
+}
+
+fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
+    let (data, model) = (&file.data, &file.model);
+    let rates: Vec<String> = model.rates.iter().map(ToString::to_string).collect();
+    writeln!(out, "{name}: predicts {} from {} columns of {}", data.targets.join(", "), model.d_input, data.name)?;
+    writeln!(out, "columns   {}", data.features.join(", "))?;
+    writeln!(
+        out,
+        "network   hidden {:?}, rates {} on the inputs, {} behind",
+        model.hidden,
+        model.input_rate,
+        rates.join(", ")
+    )?;
+    writeln!(
+        out,
+        "weights   {} parameters, {} bytes, sha256 {}",
+        file.weights.params, file.weights.bytes, file.weights.sha256
+    )?;
+    let [train, valid, test] = data.rows;
+    writeln!(out, "rows      {train} trained, {valid} chose the epoch and tau, {test} test")?;
+    if let Some(tau) = &file.tau {
+        let sd: Vec<String> = tau.monte_carlo.iter().map(|tau| fixed(tau.sqrt().recip())).collect();
+        writeln!(out, "noise     constant, standard deviation {}", sd.join(", "))?;
+    }
+    writeln!(
+        out,
+        "made by   {} (burn-zoo {}, {})",
+        file.provenance.command, file.provenance.version, file.provenance.device
+    )?;
+    let Some(test) = &file.test else { return Ok(()) };
+    writeln!(out, "test      {} passes, {} % intervals", test.passes, test.interval * 100.0)?;
+    Ok(write_evaluation(test, out)?)
+}
+
+/// Writes the scores side by side.
+pub fn write_evaluation(evaluation: &zoo::Evaluation, out: &mut dyn Write) -> std::io::Result<()> {
+    let header: Vec<&str> = [""].into_iter().chain(burn_zoo::uncertainty::RegressionScores::NAMES).collect();
+    let row = |(name, scores): (&str, &burn_zoo::uncertainty::RegressionScores)| {
+        let [n, rest @ ..] = scores.values();
+        [name.to_string(), n.to_string()].into_iter().chain(rest.map(fixed)).collect()
+    };
+    let scores = [
+        ("monte_carlo", &evaluation.monte_carlo),
+        ("mean_network", &evaluation.mean_network),
+        ("baseline", &evaluation.baseline),
+    ];
+    write_columns(out, &header, &scores.map(row))
+}

@@ -1,0 +1,107 @@
+//! `burn-zoo train`: from a table to a saved model.
+
+use std::{fs, io::Write, path::PathBuf};
+
+use anyhow::{Context, Result};
+use burn_zoo::{
+    data,
+    recipe::{Origin, train_mlp},
+    settings::Settings,
+};
+
+use super::{OnDevice, Usage, progress::Report, show::write_evaluation, usage};
+
+/// Train a model on a built-in table, and save it with its preprocessing
+#[derive(clap::Args)]
+pub struct Args {
+    /// The family of models, mlp, or a file with settings (TOML)
+    #[arg(value_name = "FAMILY|CONFIG.toml")]
+    family: String,
+    /// The table: wine-red
+    #[arg(long)]
+    data: String,
+    /// The directory to write; it must not exist
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The column to predict [default: the table's usual one]
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// Change a setting, such as train.epochs=50 or model.rates=[0.1,0.2]; may
+    /// be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Draws split, initial weights, order and masks [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Say nothing while it works
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    device: OnDevice,
+}
+
+/// Trains, saves, and writes the scores on the test part.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let settings = settings(args)?;
+    if args.out.exists() {
+        anyhow::bail!("{}: there is something already: choose a new directory", args.out.display());
+    }
+    let built_in = data::find(&args.data).map_err(usage)?;
+    let target = args.target.as_deref().unwrap_or(built_in.target);
+    let spec = args.device.spec();
+    let origin = Origin {
+        data: built_in.name.to_string(),
+        sha256: built_in.sha256(),
+        command: command(args),
+        device: spec.to_string(),
+    };
+    let outcome = train_mlp(&built_in.table(), target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
+
+    let mut curve = "epoch,train_loss,valid_loss\n".to_string();
+    outcome.curve.iter().for_each(|e| curve += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
+    outcome.model.save(&args.out, &[("curve.csv", curve)])?;
+    if !args.quiet {
+        let best = outcome.model.file().provenance.best_epoch;
+        eprintln!("saved {} (epoch {best} of {})", args.out.display(), outcome.curve.len());
+    }
+    match &outcome.model.file().test {
+        Some(test) => Ok(write_evaluation(test, out)?),
+        None => Ok(()),
+    }
+}
+
+fn settings(args: &Args) -> Result<Settings> {
+    let mut settings = match args.family.as_str() {
+        "mlp" => Settings::default(),
+        file if file.ends_with(".toml") => {
+            let text = fs::read_to_string(file).with_context(|| file.to_string())?;
+            Settings::from_toml(&text).with_context(|| file.to_string())?
+        }
+        other => {
+            return Err(
+                Usage(format!("unknown family `{other}`: expected `mlp`, or a file with settings (.toml)")).into()
+            );
+        }
+    };
+    for set in &args.set {
+        let (path, value) = set
+            .split_once('=')
+            .ok_or_else(|| Usage(format!("--set {set}: expected PATH=VALUE, such as train.epochs=50")))?;
+        settings = settings.set(path.trim(), value.trim()).map_err(usage)?;
+    }
+    if let Some(seed) = args.seed {
+        settings.train.seed = seed;
+    }
+    settings.train.check().map_err(usage)?;
+    Ok(settings)
+}
+
+/// The command that makes this model again; where it was saved does not matter.
+fn command(args: &Args) -> String {
+    let mut words = vec!["burn-zoo train".to_string(), args.family.clone(), format!("--data {}", args.data)];
+    words.extend(args.target.iter().map(|target| format!("--target {target}")));
+    words.extend(args.set.iter().map(|set| format!("--set {set}")));
+    words.extend(args.seed.iter().map(|seed| format!("--seed {seed}")));
+    words.push("--out DIR".to_string());
+    words.join(" ")
+}

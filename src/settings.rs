@@ -1,0 +1,174 @@
+//! Settings by name: what a config file and `--set path=value` may say.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use crate::{
+    data::SPLIT,
+    error::{Error, Result},
+    models::{MlpConfig, Noise, Task},
+    nn::Activation,
+    rate::Rate,
+    train::TrainConfig,
+};
+
+/// Everything that can be chosen about a training, with defaults for small tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The network.
+    pub model: ModelSettings,
+    /// Its training.
+    pub train: TrainConfig,
+    /// Its data.
+    pub data: DataSettings,
+}
+
+/// The network, but for what the data say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSettings {
+    /// The number of units of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// The function behind each hidden layer.
+    pub activation: Activation,
+    /// The rate on the features.
+    pub input_rate: Rate,
+    /// The rate behind each hidden layer; one number holds for all.
+    pub rates: Vec<Rate>,
+    /// Whether each hidden layer is followed by a batch normalisation.
+    pub batch_norm: bool,
+    /// What a regression says about the noise of the data.
+    pub noise: Noise,
+}
+
+/// What happens to the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataSettings {
+    /// The shares of rows that train, validate and test.
+    pub split: [f64; 3],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mlp = MlpConfig::new(1, Task::Binary);
+        let model = ModelSettings {
+            hidden: mlp.hidden,
+            activation: mlp.activation,
+            input_rate: mlp.input_rate,
+            rates: mlp.rates,
+            batch_norm: mlp.batch_norm,
+            noise: Noise::Constant,
+        };
+        Self { model, train: TrainConfig::new(), data: DataSettings { split: SPLIT } }
+    }
+}
+
+impl Settings {
+    /// The same settings but for one: `path` as in `train.epochs`, `value` as in TOML (a bare word is text).
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest known path; [`Error::Config`] for a value of another kind.
+    pub fn set(&self, path: &str, value: &str) -> Result<Self> {
+        let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+        self.overlay(vec![(path.to_string(), parsed.unwrap_or_else(|| Value::String(value.to_string())))])
+    }
+
+    /// The settings of a file over the defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is no TOML; [`Error::Unknown`] and [`Error::Config`] as [`set`](Self::set).
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            Error::config(format!("line {line}"), error.message(), "TOML")
+        })?;
+        let mut leaves = Vec::new();
+        flatten("", &table, &mut leaves);
+        Self::default().overlay(leaves)
+    }
+
+    fn overlay(&self, leaves: Vec<(String, Value)>) -> Result<Self> {
+        let mut whole = table_of(self);
+        let mut known = Vec::new();
+        flatten("", &whole, &mut known);
+        for (path, value) in leaves {
+            let names = known.iter().map(|(path, _)| path.clone());
+            let default = known.iter().find(|(known, _)| *known == path);
+            let (_, default) = default.ok_or_else(|| Error::unknown("setting", &path, names))?;
+            let (section, name) = path.rsplit_once('.').expect("every setting is in a section");
+            let table = whole.get_mut(section).and_then(Value::as_table_mut).expect("a known section");
+            // One number for a list of them, a whole number for a real one: what people write.
+            let value = match (default, value) {
+                (Value::Array(_), value @ (Value::Integer(_) | Value::Float(_))) => Value::Array(vec![value]),
+                (_, value) => value,
+            };
+            let shown = value.to_string();
+            table.insert(name.to_string(), value);
+            let read: Result<Self, _> = whole.clone().try_into();
+            read.map_err(|error: toml::de::Error| Error::config(path, shown, error.message().trim()))?;
+        }
+        Ok(whole.try_into().expect("every step was read"))
+    }
+}
+
+fn table_of(settings: &impl Serialize) -> Table {
+    Table::try_from(settings).expect("settings are TOML")
+}
+
+fn flatten(prefix: &str, table: &Table, leaves: &mut Vec<(String, Value)>) {
+    for (name, value) in table {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(table) => flatten(&path, table, leaves),
+            value => leaves.push((path, value.clone())),
+        }
+    }
+}
+
+/// Reads `text` as a `T`, with the line of what is wrong.
+pub(crate) fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        format!("line {line}: {}", error.message().trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_changes_what_it_names_and_nothing_else() {
+        let settings = Settings::default().set("train.epochs", "7").unwrap().set("model.rates", "0.1").unwrap();
+        let settings = settings.set("model.activation", "tanh").unwrap().set("train.learning_rate", "1").unwrap();
+        let mut expected = Settings::default();
+        expected.train.epochs = 7;
+        expected.train.learning_rate = 1.0;
+        expected.model.rates = vec![Rate::new(0.1).unwrap()];
+        expected.model.activation = Activation::Tanh;
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn settings_survive_being_written_and_read() {
+        let settings = Settings::default().set("model.hidden", "[3, 4]").unwrap();
+        assert_eq!(Settings::from_toml(&toml::to_string(&settings).unwrap()).unwrap(), settings);
+        assert_eq!(Settings::from_toml("").unwrap(), Settings::default());
+        let some = Settings::from_toml("[train]\nepochs = 3\n").unwrap();
+        assert_eq!(some, Settings::default().set("train.epochs", "3").unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_was_expected() {
+        let error = |path: &str, value: &str| Settings::default().set(path, value).unwrap_err().to_string();
+        assert_eq!(error("train.epcohs", "3"), "unknown setting `train.epcohs`: did you mean `train.epochs`?");
+        assert!(
+            error("train.epochs", "many").starts_with("`train.epochs` is \"many\": expected invalid type"),
+            "{}",
+            error("train.epochs", "many")
+        );
+        assert!(error("model.rates", "1.5").contains("expected 0 <= rate < 1"), "{}", error("model.rates", "1.5"));
+        assert!(error("model.activation", "relux").contains("relu"), "{}", error("model.activation", "relux"));
+        let error = Settings::from_toml("[train]\nepochs = \n").unwrap_err().to_string();
+        assert!(error.starts_with("`line 2`"), "{error}");
+    }
+}

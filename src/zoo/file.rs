@@ -1,0 +1,167 @@
+//! `model.toml`: everything about a model but its weights.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    data::Scaler,
+    error::{Error, Result},
+    key::MASK_SCHEME,
+    models::MlpConfig,
+    settings::read_toml,
+    train::TrainConfig,
+    uncertainty::RegressionScores,
+};
+
+/// Everything about a model but its weights, as it stands in `model.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// The version of this layout: 1.
+    pub schema: u32,
+    /// The kind of model: `mlp`.
+    pub family: String,
+    /// The rule by which keys become masks.
+    pub mask_scheme: u32,
+    /// Where the model is from.
+    pub provenance: Provenance,
+    /// What it was trained on.
+    pub data: Data,
+    /// The network.
+    pub model: MlpConfig,
+    /// Its training.
+    pub train: TrainConfig,
+    /// The standardisation, fitted to the training part.
+    pub scaling: Scaling,
+    /// The noise of the data, if it is constant.
+    pub tau: Option<Tau>,
+    /// The file with the weights.
+    pub weights: Weights,
+    /// How good it is on the test part; nothing is said where nothing is said about the noise.
+    pub test: Option<Evaluation>,
+}
+
+/// Where a model is from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// What trained it.
+    pub command: String,
+    /// By which version of this crate.
+    pub version: String,
+    /// On which device.
+    pub device: String,
+    /// The epoch whose weights these are, from 1.
+    pub best_epoch: usize,
+}
+
+/// What a model was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// A built-in table, or a file.
+    pub name: String,
+    /// Of the table as CSV.
+    pub sha256: String,
+    /// The shares of rows that trained, validated and tested.
+    pub split: [f64; 3],
+    /// How many rows that made.
+    pub rows: [usize; 3],
+    /// The columns that it reads, in order.
+    pub features: Vec<String>,
+    /// The columns that it predicts.
+    pub targets: Vec<String>,
+}
+
+/// The standardisation of features and targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// Of the features.
+    pub features: Scaler,
+    /// Of the targets.
+    pub targets: Scaler,
+}
+
+/// The precision of the noise of each target, in its unit to the power of -2, fitted on the validation part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tau {
+    /// About the sampled networks.
+    pub monte_carlo: Vec<f64>,
+    /// About the mean network, which needs one of its own.
+    pub mean_network: Vec<f64>,
+}
+
+/// The file with the weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// The number of trained parameters.
+    pub params: usize,
+    /// The size of the file.
+    pub bytes: usize,
+    /// Of the file.
+    pub sha256: String,
+}
+
+/// How good a model is on rows that nothing was chosen by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// The number of Monte Carlo passes.
+    pub passes: usize,
+    /// The level of the interval of `coverage` and `width`.
+    pub interval: f64,
+    /// Many sampled networks.
+    pub monte_carlo: RegressionScores,
+    /// The mean network (weight scaling), with a tau of its own.
+    pub mean_network: RegressionScores,
+    /// The training part's mean and standard deviation for every row.
+    pub baseline: RegressionScores,
+}
+
+impl ModelFile {
+    /// Reads the text of a `model.toml` that was found at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the line, for text that is no such file, of another version, or does not agree with itself.
+    pub fn read(text: &str, path: &Path) -> Result<Self> {
+        let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
+        let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
+        if (file.schema, file.mask_scheme) != (1, MASK_SCHEME) {
+            let found = format!("schema {}, mask scheme {}", file.schema, file.mask_scheme);
+            return Err(bad(format!("{found}: this version reads schema 1, mask scheme {MASK_SCHEME}")));
+        }
+        if file.family != "mlp" {
+            return Err(bad(format!("unknown family `{}`: expected `mlp`", file.family)));
+        }
+        file.model.check().map_err(|error| bad(error.to_string()))?;
+        let targets = file.data.targets.len();
+        for (what, expected, found) in [
+            ("features", file.model.d_input, file.data.features.len()),
+            ("feature means", file.model.d_input, file.scaling.features.mean.len()),
+            ("feature standard deviations", file.model.d_input, file.scaling.features.sd.len()),
+            ("target means", targets, file.scaling.targets.mean.len()),
+            ("target standard deviations", targets, file.scaling.targets.sd.len()),
+            ("precisions tau", targets, file.tau.as_ref().map_or(targets, |tau| tau.monte_carlo.len())),
+            ("precisions tau", targets, file.tau.as_ref().map_or(targets, |tau| tau.mean_network.len())),
+        ] {
+            if expected != found {
+                return Err(bad(format!("{found} {what}: expected {expected}")));
+            }
+        }
+        let scales = file.scaling.features.sd.iter().chain(&file.scaling.targets.sd);
+        let tau = file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network));
+        match scales.chain(tau).find(|x| !(x.is_finite() && **x > 0.0)) {
+            Some(x) => Err(bad(format!("a standard deviation or a precision is {x}: expected a positive number"))),
+            None => Ok(file),
+        }
+    }
+
+    /// The text of `model.toml`.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a model file is TOML")
+    }
+}
