@@ -80,6 +80,19 @@ impl DeviceSpec {
         }
     }
 
+    /// The device that the program was told: by `--device NAME` among its arguments, else by the variable `BURN_ZOO_DEVICE`, else
+    /// [`default_spec`](Self::default_spec).
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::Device`] for a name that is none.
+    pub fn from_args() -> Result<Self> {
+        let mut args = std::env::args().skip_while(|arg| arg != "--device");
+        match args.next().map(|_| args.next().unwrap_or_default()).or_else(|| std::env::var("BURN_ZOO_DEVICE").ok()) {
+            Some(name) => name.parse(),
+            None => Ok(Self::default_spec()),
+        }
+    }
+
     /// Whether this build holds the backend.
     pub fn is_compiled_in(&self) -> bool {
         self.feature().1
