@@ -83,7 +83,7 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() => {
             let text = error.to_string();
             let line: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            eprintln!("{}", line.join(" "));
+            complain(&line.join(" "));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -104,10 +104,15 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush(); // whole records that were already made
-            eprintln!("error: {error:#}");
+            complain(&format!("error: {error:#}"));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// One line on standard error, if anybody reads it.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

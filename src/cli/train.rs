@@ -1,6 +1,10 @@
 //! `burn-zoo train`: from a table to a saved model.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::{Write, stderr},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result};
 use burn_zoo::{
@@ -62,7 +66,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     outcome.model.save(&args.out, &[("curve.csv", curve)])?;
     if !args.quiet {
         let best = outcome.model.file().provenance.best_epoch;
-        eprintln!("saved {} (epoch {best} of {})", args.out.display(), outcome.curve.len());
+        // Nobody who reads standard error is no failure.
+        let _ = writeln!(stderr(), "saved {} (epoch {best} of {})", args.out.display(), outcome.curve.len());
     }
     match &outcome.model.file().test {
         Some(test) => Ok(write_evaluation(test, out)?),
