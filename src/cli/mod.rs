@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush(); // whole records that were already made
-            complain(&format!("error: {error:#}"));
+            complain(&format!("error: {}", with_causes(&error)));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
@@ -113,6 +113,15 @@ pub fn main() -> ExitCode {
 /// One line on standard error, if anybody reads it.
 fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// The error and its causes; a cause that the error has told already is not told again.
+fn with_causes(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |told, cause| if told.ends_with(&cause) { told } else { format!("{told}: {cause}") })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
