@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::Result;
 use burn_zoo::{DeviceSpec, Error, zoo};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Dropout models that say how sure they are
 #[derive(Parser)]
@@ -81,9 +81,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            let text = error.to_string();
-            let line: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            complain(&line.join(" "));
+            complain(&mistake(&error));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -113,6 +111,20 @@ pub fn main() -> ExitCode {
 /// One line on standard error, if anybody reads it.
 fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// What is wrong with the arguments, in one line.
+fn mistake(error: &clap::Error) -> String {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let command = Cli::command();
+        let commands: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        return format!("error: no command: expected one of {} (burn-zoo --help)", commands.join(", "));
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim);
+    let what: Vec<&str> = lines.clone().take_while(|line| !line.is_empty()).collect();
+    let tips = lines.filter_map(|line| line.strip_prefix("tip: "));
+    [what.join(" ")].into_iter().chain(tips.map(str::to_string)).collect::<Vec<_>>().join("; ")
 }
 
 /// The error and its causes; a cause that the error has told already is not told again.
