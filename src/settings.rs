@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use crate::{
-    data::SPLIT,
+    data::{SPLIT, check_shares},
     error::{Error, Result},
     models::{MlpConfig, Noise, Task},
     nn::Activation,
@@ -62,7 +62,37 @@ impl Default for Settings {
     }
 }
 
+impl ModelSettings {
+    /// The network for a table with so many features and targets.
+    pub(crate) fn config(&self, d_input: usize, targets: usize) -> MlpConfig {
+        MlpConfig::new(d_input, Task::Regression { targets, noise: self.noise })
+            .with_hidden(self.hidden.clone())
+            .with_activation(self.activation)
+            .with_input_rate(self.input_rate)
+            .with_rates(self.rates.clone())
+            .with_batch_norm(self.batch_norm)
+    }
+}
+
 impl Settings {
+    /// That a training with these settings can begin, as far as they tell without the data.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the setting's path.
+    pub fn check(&self) -> Result<()> {
+        let within = |section: &'static str| {
+            move |error| match error {
+                Error::Config { setting, value, expected } => {
+                    Error::Config { setting: format!("{section}.{setting}"), value, expected }
+                }
+                other => other,
+            }
+        };
+        self.train.check()?;
+        self.model.config(1, 1).check().map_err(within("model"))?;
+        check_shares(self.data.split).map_err(within("data"))
+    }
+
     /// The same settings but for one: `path` as in `train.epochs`, `value` as in TOML (a bare word is text).
     ///
     /// # Errors
@@ -186,5 +216,21 @@ mod tests {
         }
         let error = Settings::from_toml("[train]\nepochs = \n").unwrap_err().to_string();
         assert!(error.starts_with("`line 2`"), "{error}");
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_found_before_the_data_are_read() {
+        for (path, value, says) in [
+            ("model.rates", "[0.1, 0.2, 0.3]", "`model.rates` is 3 rates: expected 1 or 2, one for each hidden layer"),
+            ("model.hidden", "[8, 0]", "`model.hidden` is [8, 0]: expected widths of at least 1"),
+            (
+                "data.split",
+                "[1, 0, 0]",
+                "`data.split` is [1.0, 0.0, 0.0]: expected three positive shares that add up to 1",
+            ),
+            ("train.epochs", "0", "`train.epochs` is 0: expected at least 1"),
+        ] {
+            assert_eq!(Settings::default().set(path, value).unwrap().check().unwrap_err().to_string(), says);
+        }
     }
 }

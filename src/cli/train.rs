@@ -51,7 +51,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         anyhow::bail!("{}: there is something already: choose a new directory", args.out.display());
     }
     let built_in = data::find(&args.data).map_err(usage)?;
-    let target = args.target.as_deref().unwrap_or(built_in.target);
+    let (table, target) = (built_in.table(), args.target.as_deref().unwrap_or(built_in.target));
+    table.without(target).map_err(usage)?;
     let spec = args.device.spec();
     let origin = Origin {
         data: built_in.name.to_string(),
@@ -59,7 +60,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         command: command(args),
         device: spec.to_string(),
     };
-    let outcome = train_mlp(&built_in.table(), target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
+    let outcome = train_mlp(&table, target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
 
     let mut curve = "epoch,train_loss,valid_loss\n".to_string();
     outcome.curve.iter().for_each(|e| curve += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
@@ -97,7 +98,7 @@ fn settings(args: &Args) -> Result<Settings> {
     if let Some(seed) = args.seed {
         settings.train.seed = seed;
     }
-    settings.train.check().map_err(usage)?;
+    settings.check().map_err(usage)?;
     Ok(settings)
 }
 

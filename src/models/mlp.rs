@@ -110,7 +110,10 @@ impl MlpConfig {
             false => Err(Error::config(
                 "rates",
                 format!("{rates} rates"),
-                format!("1 or {layers}, one for each hidden layer"),
+                match layers {
+                    0 | 1 => "1".to_string(),
+                    _ => format!("1 or {layers}, one for each hidden layer"),
+                },
             )),
         }
     }
