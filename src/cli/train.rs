@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Write, stderr},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
@@ -50,6 +50,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if args.out.exists() {
         anyhow::bail!("{}: there is something already: choose a new directory", args.out.display());
     }
+    check_place(&args.out)?;
     let built_in = data::find(&args.data).map_err(usage)?;
     let (table, target) = (built_in.table(), args.target.as_deref().unwrap_or(built_in.target));
     table.without(target).map_err(usage)?;
@@ -74,6 +75,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         Some(test) => Ok(write_evaluation(test, out)?),
         None => Ok(()),
     }
+}
+
+/// That the directory can be made: to be found before the training, not behind it.
+fn check_place(out: &Path) -> Result<()> {
+    let exists = |place: &&Path| place.as_os_str().is_empty() || place.exists();
+    let place = out.ancestors().skip(1).find(exists).unwrap_or(Path::new(""));
+    let probe = place.join(format!(".burn-zoo.{}", std::process::id()));
+    fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).with_context(|| out.display().to_string())
 }
 
 fn settings(args: &Args) -> Result<Settings> {
