@@ -83,6 +83,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if model.file().tau.is_none() && model.mlp().task().output() != burn_zoo::outputs::OutputKind::Gaussian {
         return Err(Usage(format!("{}: trained with model.noise = none, so there is no interval", args.model)).into());
     }
+    if let Some(level) = twice(&args.interval) {
+        return Err(Usage(format!("--interval {level} is given twice")).into());
+    }
     let name = if args.input == "-" { "standard input" } else { &args.input };
     let source: Box<dyn Read> = match args.input.as_str() {
         "-" => Box::new(io::stdin().lock()),
@@ -141,6 +144,12 @@ impl Columns {
                 names.extend(["lower", "upper"].map(|name| format!("{name}{suffix}{level}")));
             }
         }
+        // Two of a name would be one in JSON.
+        if let Some(name) = twice(&names) {
+            bail!(
+                "2 columns of the output would be called `{name}`: rename those of the input, or say --no-passthrough"
+            );
+        }
         Ok(Self { features, passed, names })
     }
 
@@ -184,6 +193,11 @@ impl Columns {
         };
         Ok(records.iter().enumerate().map(line).collect())
     }
+}
+
+/// The first item that was there before.
+fn twice<T: PartialEq>(items: &[T]) -> Option<&T> {
+    (1..items.len()).find(|&at| items[..at].contains(&items[at])).map(|at| &items[at])
 }
 
 fn nearest(feature: &str, header: &StringRecord) -> String {
