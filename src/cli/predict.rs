@@ -91,7 +91,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         "-" => Box::new(io::stdin().lock()),
         file => Box::new(BufReader::new(File::open(file).with_context(|| file.to_string())?)),
     };
-    let mut reader = ReaderBuilder::new().trim(csv::Trim::All).from_reader(source);
+    let mut reader = ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(source);
     let header = reader.headers().with_context(|| name.to_string())?.clone();
     let columns = Columns::find(&model, &header, args).with_context(|| name.to_string())?;
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
@@ -155,7 +155,7 @@ impl Columns {
 
     fn numbers(&self, record: &StringRecord, file: &str) -> Result<Vec<f64>> {
         let number = |(column, name): &(usize, String)| {
-            let cell = &record[*column];
+            let cell = record[*column].trim();
             match cell.parse::<f64>() {
                 Ok(number) if number.is_finite() => Ok(number),
                 _ => {
