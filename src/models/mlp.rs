@@ -118,6 +118,15 @@ impl MlpConfig {
         }
     }
 
+    /// The number of trained parameters: running statistics are none. `None` if no machine could hold them.
+    pub(crate) fn parameters(&self) -> Option<usize> {
+        let widths: Vec<usize> =
+            [self.d_input].into_iter().chain(self.hidden.iter().copied()).chain([self.task.d_output()]).collect();
+        let linear = widths.windows(2).map(|ends| ends[0].checked_add(1)?.checked_mul(ends[1]));
+        let norm = self.hidden.iter().map(|width| width.checked_mul(if self.batch_norm { 2 } else { 0 }));
+        linear.chain(norm).try_fold(0, |sum: usize, layer| sum.checked_add(layer?))
+    }
+
     /// A network with weights drawn from `init_key` ([`init_weights`]).
     ///
     /// # Panics

@@ -41,7 +41,8 @@ impl Model {
     /// A model of its description and its network; the description's `weights` are filled in.
     pub(crate) fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
         let bytes = to_bytes(&mlp);
-        file.weights = Weights { params: parameters(&mlp), bytes: bytes.len(), sha256: hex(&Sha256::digest(&bytes)) };
+        let params = file.model.parameters().expect("the network fits into this machine");
+        file.weights = Weights { params, bytes: bytes.len(), sha256: hex(&Sha256::digest(&bytes)) };
         Self { file, mlp, device: device.clone() }
     }
 
@@ -240,19 +241,6 @@ impl Model {
             None => prediction,
         }))
     }
-}
-
-/// The trained parameters, without running statistics.
-fn parameters(mlp: &Mlp) -> usize {
-    struct Count(usize);
-    impl ModuleVisitor for Count {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0 += param.lazy_shape().num_elements();
-        }
-    }
-    let mut count = Count(0);
-    mlp.visit(&mut count);
-    count.0
 }
 
 /// SafeTensors without metadata: the same weights are the same bytes.
