@@ -148,8 +148,8 @@ fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
     let device = device.init()?;
     match zoo::find(name) {
         Ok(entry) => Ok(entry.load(&device)?),
-        Err(_) if Path::new(name).join(zoo::MODEL_TOML).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
-        Err(error) => Err(Usage(format!("{error}, or a directory that `train` wrote")).into()),
+        Err(_) if Path::new(name).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
+        Err(error) => Err(Usage(format!("{error} (or give a directory that `train` wrote)")).into()),
     }
 }
 
