@@ -105,11 +105,12 @@ impl Settings {
     /// The settings of a file over the defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] if it is no TOML; [`Error::Unknown`] and [`Error::Config`] as [`set`](Self::set).
+    /// [`Error::Value`] if it is no TOML; [`Error::Unknown`] and [`Error::Config`] as [`set`](Self::set).
     pub fn from_toml(text: &str) -> Result<Self> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::config(format!("line {line}"), error.message(), "TOML")
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+            let value = text.lines().nth(line).unwrap_or_default().trim().to_string();
+            Error::Value { place: format!("line {}", line + 1), value, expected: "TOML" }
         })?;
         let mut leaves = Vec::new();
         flatten("", &table, &mut leaves);
@@ -215,7 +216,7 @@ mod tests {
             assert_eq!(error(path, value), says);
         }
         let error = Settings::from_toml("[train]\nepochs = \n").unwrap_err().to_string();
-        assert!(error.starts_with("`line 2`"), "{error}");
+        assert_eq!(error, "line 2: `epochs =` is not TOML");
     }
 
     #[test]
