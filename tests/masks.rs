@@ -1,4 +1,5 @@
-//! Masks through the public API: what rows share, and that nothing but key, site and row number decides an entry.
+//! Mask scheme 1 against another program's golden vectors, and masks through the public API: what rows share, and that nothing but key,
+//! site and row number decides an entry.
 
 mod common;
 
@@ -7,14 +8,156 @@ use burn_zoo::{
     Key, Law, Pass, Recorder, Replay,
     nn::{Dropout, DropoutConfig},
 };
-use common::{assert_standard_errors, bits, devices, devices_and_autodiff, mean, normal, rate, values};
+use common::{
+    assert_standard_errors, bits, devices, devices_and_autodiff, golden, mean, normal, numbers, rate, values,
+};
 use proptest::prelude::*;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const KEY: Key = Key::new(0x5EED);
 
 /// What a dropout of rate 0.2 makes of ones.
 fn dropped(rows: usize, width: usize, pass: &Pass<'_>, device: &Device) -> Tensor<2> {
     DropoutConfig::new(0.2).init().forward(Tensor::<2>::ones([rows, width], device), &pass.at("dropout"))
+}
+
+/// The cases of one law in the golden file, which plain integers in Python made (`tests/golden/masks/generate.py`).
+fn cases(law: &str) -> Vec<Value> {
+    let mut file = golden("masks/masks.json");
+    let Value::Array(cases) = file[law].take() else { panic!("no cases of {law}") };
+    assert!(!cases.is_empty());
+    cases
+}
+
+/// A 64-bit number, which the file writes as a string.
+fn integer(value: &Value) -> u64 {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+/// The two words of a key, low first.
+fn key(value: &Value) -> Key {
+    let word = |i: usize| value[i].as_u64().unwrap();
+    Key::new(word(0) | word(1) << 32)
+}
+
+/// The pass at a dotted path; numbers are positions in a list.
+fn at<R>(pass: &Pass<'_>, path: &str, use_pass: impl FnOnce(&Pass<'_>) -> R) -> R {
+    match path.split_once('.') {
+        _ if path.is_empty() => use_pass(pass),
+        None => use_pass(&segment(pass, path)),
+        Some((first, rest)) => at(&segment(pass, first), rest, use_pass),
+    }
+}
+
+fn segment<'s>(pass: &'s Pass<'_>, name: &'s str) -> Pass<'s> {
+    match name.parse::<usize>() {
+        Ok(index) => pass.at(index),
+        Err(_) => pass.at(name),
+    }
+}
+
+/// What a case says about its rows, drawn with the key of its pass and site.
+fn drawn<T>(case: &Value, draw: impl FnOnce(Key, u64, usize, usize) -> T) -> T {
+    let size = |name: &str| case[name].as_u64().unwrap() as usize;
+    let pass_key = Key::new(integer(&case["seed"]));
+    let site = at(&Pass::mean(), case["path"].as_str().unwrap(), |pass| pass.site().hash());
+    draw(pass_key.fold(site), integer(&case["first_row"]), size("rows"), size("width"))
+}
+
+#[test]
+fn folding_by_numbers_gives_the_golden_keys() {
+    for case in cases("fold") {
+        let ns = case["n"].as_array().unwrap();
+        let found = ns.iter().fold(Key::new(integer(&case["seed"])), |key, n| key.fold(integer(n)));
+        assert_eq!(found, key(&case["key"]), "{case}");
+    }
+}
+
+#[test]
+fn folding_by_names_gives_the_golden_keys() {
+    for case in cases("fold_str") {
+        let found = Key::new(integer(&case["seed"])).fold_str(case["s"].as_str().unwrap());
+        assert_eq!(found, key(&case["key"]), "{case}");
+    }
+}
+
+#[test]
+fn sites_have_the_golden_numbers() {
+    for case in cases("site") {
+        let path = case["path"].as_str().unwrap();
+        at(&Pass::mean(), path, |pass| {
+            assert_eq!(pass.site().hash(), integer(&case["hash"]), "{case}");
+            assert_eq!(pass.site().to_string(), path);
+        });
+    }
+}
+
+#[test]
+fn bernoulli_draws_are_the_golden_bits() {
+    for case in cases("bernoulli") {
+        let rate = rate(case["rate"].as_f64().unwrap());
+        let found = drawn(&case, |key, first, rows, width| key.bernoulli(rate, first, rows, width));
+        let found: String = found.iter().map(|&bit| if bit == 1.0 { '1' } else { '0' }).collect();
+        assert_eq!(found, case["bits"].as_str().unwrap(), "{case}");
+    }
+}
+
+#[test]
+fn long_bernoulli_draws_have_the_golden_sums() {
+    for case in cases("bernoulli_long") {
+        let rate = rate(case["rate"].as_f64().unwrap());
+        let found = drawn(&case, |key, first, rows, width| key.bernoulli(rate, first, rows, width));
+        let bits: Vec<u8> = found.iter().map(|&bit| bit as u8).collect();
+        assert_eq!(bits.iter().filter(|&&bit| bit == 1).count() as u64, case["ones"].as_u64().unwrap(), "{case}");
+        let sum: String = Sha256::digest(&bits).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(sum, case["sha256"].as_str().unwrap(), "{case}");
+    }
+}
+
+#[test]
+fn uniform_and_normal_draws_are_the_golden_numbers_to_the_last_bit() {
+    for (law, draw) in [("uniform", Key::uniform as fn(Key, u64, usize, usize) -> Vec<f32>), ("normal", Key::normal)] {
+        for case in cases(law) {
+            let expected: Vec<f32> = numbers(&case["values"]).into_iter().map(|value| value as f32).collect();
+            assert_eq!(
+                drawn(&case, |key, first, rows, width| draw(key, first, rows, width)),
+                expected,
+                "{law}: {case}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_backend_drops_what_the_golden_bits_say() {
+    for (name, device) in devices_and_autodiff() {
+        for case in cases("bernoulli") {
+            let layer = Dropout::new(rate(case["rate"].as_f64().unwrap()));
+            let size = |name: &str| case[name].as_u64().unwrap() as usize;
+            let x = Tensor::<2>::ones([size("rows"), size("width")], &device);
+            let pass = Pass::rows(Key::new(integer(&case["seed"])), integer(&case["first_row"]));
+            let y = values(at(&pass, case["path"].as_str().unwrap(), |pass| layer.forward(x, pass)));
+            let kept = layer.rate().scale() as f32;
+            let bits: String = y
+                .iter()
+                .map(|&y| match y as f32 {
+                    0.0 => '0',
+                    y if y == kept => '1',
+                    y => panic!("{name}: {y} is neither dropped nor scaled"),
+                })
+                .collect();
+            assert_eq!(bits, case["bits"].as_str().unwrap(), "{name}: {case}");
+        }
+    }
+}
+
+#[test]
+fn a_position_in_a_list_is_the_name_of_its_decimal_digits() {
+    let pass = Pass::mean();
+    for index in [0, 9, 10, 12_345, usize::MAX] {
+        assert_eq!(pass.at(index).site().hash(), pass.at(index.to_string().as_str()).site().hash());
+    }
 }
 
 #[test]
