@@ -121,7 +121,10 @@ fn information_and_spread_are_exactly_zero_at_a_rate_of_zero_and_the_audit_tells
 fn a_rate_of_zero_gives_no_spread_however_the_passes_are_cut_into_products() {
     // 513 passes over one row: folded into a product of 512 rows and one of a single row, which some backends add up in another order.
     for (name, device) in devices() {
-        let model = MlpConfig::new(INPUTS, REGRESSION).with_hidden(vec![1000, 400]).with_rates(vec![rate(0.0)]);
+        let model = MlpConfig::new(INPUTS, REGRESSION)
+            .with_hidden(vec![1000, 400])
+            .with_input_rate(rate(0.0))
+            .with_rates(vec![rate(0.0)]);
         let model = model.init(&device, Key::new(1));
         let prediction =
             MonteCarlo::new(513).predict(&model, x(&device).narrow(0, 0, 1)).unwrap().regression().unwrap();
