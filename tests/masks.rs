@@ -412,6 +412,19 @@ proptest! {
     }
 
     #[test]
+    fn a_narrow_row_is_the_beginning_of_a_wide_one(
+        seed: u64, first in 0u64..1 << 40, rows in 1usize..9, width in 1usize..600, drop in 0.0f64..0.99,
+    ) {
+        let (key, rate) = (Key::new(seed), rate(drop));
+        let draw = |width| [key.bernoulli(rate, first, rows, width), key.uniform(first, rows, width), key.normal(first, rows, width)];
+        for (narrow, wide) in draw(width).iter().zip(&draw(700)) {
+            for (narrow, wide) in narrow.chunks(width).zip(wide.chunks(700)) {
+                prop_assert_eq!(narrow, &wide[..width]);
+            }
+        }
+    }
+
+    #[test]
     fn a_key_is_its_number(seed: u64, n: u64, name in "\\PC{0,20}") {
         let key = Key::new(seed).fold(n).fold_str(&name);
         prop_assert_eq!(Key::new(key.to_u64()), key);
