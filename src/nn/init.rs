@@ -16,6 +16,7 @@ use crate::key::Key;
 /// ```
 /// That is Burn's and PyTorch's default law for `Linear`. What Burn's own initialisation would have drawn depends on the backend, on the process's one
 /// generator and on which parameter is used first; this does not. Other modules' parameters stay as they are.
+/// What was frozen is trained again.
 ///
 /// # Examples
 /// ```
@@ -63,6 +64,7 @@ impl ModuleMapper for Keyed {
         let values = key.uniform(0, 1, shape.num_elements());
         let values: Vec<f32> = values.iter().map(|&u| (bound * (2.0 * f64::from(u) - 1.0)) as f32).collect();
         let tensor = Tensor::from_data(TensorData::new(values, shape), &param.lazy_device());
-        Param::initialized(param.id, tensor.set_require_grad(param.is_require_grad()))
+        // Said of the parameter, not of the tensor: it must hold on an inner device, until the module is put on an autodiff one.
+        Param::initialized(param.id, tensor).set_require_grad(true)
     }
 }
