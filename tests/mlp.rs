@@ -347,6 +347,20 @@ fn a_pass_means_the_same_on_an_inner_and_on_an_autodiff_device() {
 }
 
 #[test]
+fn a_network_made_on_an_inner_device_can_be_put_on_an_autodiff_one_and_trained() {
+    for (name, device) in devices() {
+        let live = mlp(config(), &device.clone().autodiff());
+        let made_inner = mlp(config(), &device).train();
+        let x = normal(2, [4, INPUTS], &device.autodiff());
+        let pass = Pass::train(Key::new(1));
+        let [expected, found] =
+            [live, made_inner].map(|mlp| common::gradients(&mlp, mlp.forward(x.clone(), &pass).square().sum()).0);
+        assert_eq!(found.len(), 6, "{name}: weight and bias of three layers");
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
 fn a_record_restores_every_bit() {
     for (name, device) in devices() {
         let trained = mlp(config().with_batch_norm(true), &device.clone().autodiff());
