@@ -120,11 +120,7 @@ fn uniform_and_normal_draws_are_the_golden_numbers_to_the_last_bit() {
     for (law, draw) in [("uniform", Key::uniform as fn(Key, u64, usize, usize) -> Vec<f32>), ("normal", Key::normal)] {
         for case in cases(law) {
             let expected: Vec<f32> = numbers(&case["values"]).into_iter().map(|value| value as f32).collect();
-            assert_eq!(
-                drawn(&case, |key, first, rows, width| draw(key, first, rows, width)),
-                expected,
-                "{law}: {case}"
-            );
+            assert_eq!(drawn(&case, draw), expected, "{law}: {case}");
         }
     }
 }
