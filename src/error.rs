@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::models::Task;
-
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -84,12 +82,12 @@ pub enum Error {
     )]
     NoTau,
     /// An operation that the model's or prediction's task does not have.
-    #[error("the model is not {wanted}: its task is {task:?}")]
+    #[error("the model is not {wanted}, it is {found}")]
     Task {
         /// What was asked for.
         wanted: &'static str,
         /// What it is.
-        task: Task,
+        found: String,
     },
     /// A prediction of another kind.
     #[error("the prediction is not {wanted}, it is {found}")]

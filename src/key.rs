@@ -95,12 +95,13 @@ impl Key {
 
     /// 0 or 1 for each entry of `rows` rows of `width`, 1 with probability `1 - rate`; the first row has the number `first`.
     pub fn bernoulli(self, rate: Rate, first: u64, rows: usize, width: usize) -> Vec<f32> {
-        let mut out = vec![1.0; rows * width];
         let threshold = (rate.keep() * (1u64 << 40) as f64).round() as u64;
         let (high, low) = (threshold >> 32, threshold as u32);
-        if let Ok(high) = u8::try_from(high) {
-            self.fill_rows(first, width, &mut out, |key, row, out| bernoulli(key, high, low, row, width, out));
-        } // else: the rate is below 2^-41, nothing is dropped
+        let Ok(high) = u8::try_from(high) else {
+            return vec![1.0; rows * width]; // the rate is below 2^-41: nothing is dropped
+        };
+        let mut out = vec![0.0; rows * width];
+        self.fill_rows(first, width, &mut out, |key, row, out| bernoulli(key, high, low, row, width, out));
         out
     }
 
@@ -220,57 +221,74 @@ fn bernoulli_avx2(key: [u32; 2], high: u8, low: u32, first: u64, width: usize, o
     bernoulli_lanes::<8>(key, high, low, first, width, out);
 }
 
+/// `L` blocks at a time: several rows where they are narrow, part of one where it is wide.
 #[inline(always)]
 fn bernoulli_lanes<const L: usize>(key: [u32; 2], high: u8, low: u32, first: u64, width: usize, out: &mut [f32]) {
     let (rows, blocks) = (out.len() / width, width.div_ceil(16));
-    let (mut row, mut block) = (0, 0);
-    while row < rows {
-        let start = (row, block);
-        let mut counters = [[0; L]; 4];
-        for l in 0..L {
-            let number = first + row as u64;
-            (counters[0][l], counters[1][l], counters[2][l]) = (block as u64, number & LOW, number >> 32);
-            counters[3][l] = u64::from(BERNOULLI);
-            block += 1;
-            if block == blocks {
-                (row, block) = (row + 1, 0);
+    let together = (L / blocks).clamp(1, rows);
+    let (mut lane_row, mut lane_block) = ([0; L], [0; L]);
+    for l in 0..L {
+        (lane_row[l], lane_block[l]) =
+            if blocks < L { ((l / blocks) as u64, (l % blocks) as u64) } else { (0, l as u64) };
+    }
+    for row in (0..rows).step_by(together) {
+        for block in (0..blocks).step_by(L) {
+            let mut counters = [[0; L]; 4];
+            for l in 0..L {
+                let number = first + row as u64 + lane_row[l];
+                (counters[0][l], counters[1][l], counters[2][l]) =
+                    (block as u64 + lane_block[l], number & LOW, number >> 32);
+                counters[3][l] = u64::from(BERNOULLI);
             }
-        }
-        let words = philox_lanes(counters, key);
-        let mut bytes = [[0u8; 16]; L];
-        for l in 0..L {
-            let even = (words[0][l] & LOW) | words[1][l] << 32;
-            let odd = (words[2][l] & LOW) | words[3][l] << 32;
-            bytes[l][..8].copy_from_slice(&even.to_le_bytes());
-            bytes[l][8..].copy_from_slice(&odd.to_le_bytes());
-        }
-
-        let (mut row, mut block) = start;
-        for bytes in &bytes {
-            if row == rows {
-                break;
+            let words = philox_lanes(counters, key);
+            let mut bytes = [[0u64; 2]; L];
+            for l in 0..L {
+                bytes[l][0] = ((words[0][l] & LOW) | words[1][l] << 32).to_le();
+                bytes[l][1] = ((words[2][l] & LOW) | words[3][l] << 32).to_le();
             }
-            let (at, count) = (row * width + block * 16, (width - block * 16).min(16));
-            match <&mut [f32; 16]>::try_from(&mut out[at..at + count]) {
-                Ok(out) => (0..16).for_each(|i| out[i] = f32::from(u8::from(bytes[i] < high))),
-                Err(_) => (0..count).for_each(|i| out[at + i] = f32::from(u8::from(bytes[i] < high))),
-            }
-            if low != 0 {
-                let mut ties = 0u32;
-                (0..16).for_each(|i| ties |= u32::from(bytes[i] == high) << i);
-                ties &= (1 << count) - 1;
-                while ties != 0 {
-                    let i = ties.trailing_zeros() as usize;
-                    let (entry, number) = (block * 16 + i, first + row as u64);
-                    let refined = philox([(entry / 4) as u32, number as u32, (number >> 32) as u32, REFINE], key);
-                    out[at + i] = f32::from(u8::from(refined[i % 4] < low));
-                    ties &= ties - 1;
+            let bytes: &[u8] = bytemuck::cast_slice(bytes.as_flattened());
+            let count = (width - block * 16).min(L * 16);
+            for (i, row) in (row..rows.min(row + together)).enumerate() {
+                let at = row * width + block * 16;
+                compare(&bytes[i * blocks * 16..][..count], high, &mut out[at..at + count]);
+                if low != 0 {
+                    refine(
+                        &bytes[i * blocks * 16..][..count],
+                        high,
+                        low,
+                        key,
+                        first + row as u64,
+                        block * 16,
+                        &mut out[at..at + count],
+                    );
                 }
             }
-            block += 1;
-            if block == blocks {
-                (row, block) = (row + 1, 0);
-            }
+        }
+    }
+}
+
+/// 1 where the byte is below `high`.
+#[inline(always)]
+fn compare(bytes: &[u8], high: u8, out: &mut [f32]) {
+    for (out, byte) in out.iter_mut().zip(bytes) {
+        *out = f32::from_bits(if *byte < high { 1f32.to_bits() } else { 0 });
+    }
+}
+
+/// Decides the entries whose byte is `high` by 32 bits more.
+#[inline(always)]
+fn refine(bytes: &[u8], high: u8, low: u32, key: [u32; 2], row: u64, start: usize, out: &mut [f32]) {
+    for (chunk, bytes) in bytes.chunks(64).enumerate() {
+        let mut ties = match <&[u8; 64]>::try_from(bytes) {
+            Ok(bytes) => (0..64).fold(0, |ties, i| ties | u64::from(bytes[i] == high) << i),
+            Err(_) => (0..bytes.len()).fold(0, |ties, i| ties | u64::from(bytes[i] == high) << i),
+        };
+        while ties != 0 {
+            let at = chunk * 64 + ties.trailing_zeros() as usize;
+            let entry = start + at;
+            let words = philox([(entry / 4) as u32, row as u32, (row >> 32) as u32, REFINE], key);
+            out[at] = f32::from(u8::from(words[entry % 4] < low));
+            ties &= ties - 1;
         }
     }
 }

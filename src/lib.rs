@@ -14,6 +14,8 @@ mod rate;
 #[cfg(feature = "train")]
 pub mod recipe;
 mod replay;
+#[cfg(feature = "plot")]
+pub mod report;
 pub mod settings;
 mod stochastic;
 pub mod train;

@@ -84,7 +84,6 @@ pub fn train_mlp(
     let mlp = config.init(device, run.fold_str("init"));
     let trained = train::fit(mlp, &settings.train, [examples(&train)?, examples(&valid)?], device, progress)?;
 
-    let rows: Vec<&[f64]> = valid.0.iter().collect();
     let file = ModelFile {
         schema: 1,
         family: "mlp".to_string(),
@@ -112,14 +111,19 @@ pub fn train_mlp(
     };
     let monte_carlo = MonteCarlo::new(PASSES);
     let mut model = Model::new(file, trained.model, device);
+    let completed = |model: &Model, file| Model::new(file, model.mlp().clone(), device);
     if chosen.noise == Noise::Constant {
-        let monte_carlo = model.predict(&rows, &monte_carlo)?.regression()?.fit_tau(&valid.1)?;
-        let mean_network = model.predict_mean(&rows)?.regression()?.fit_tau(&valid.1)?;
-        model.file_mut().tau = Some(Tau { monte_carlo, mean_network });
+        let rows: Vec<&[f64]> = valid.0.iter().collect();
+        let tau = Tau {
+            monte_carlo: model.predict(&rows, &monte_carlo)?.regression()?.fit_tau(&valid.1)?,
+            mean_network: model.predict_mean(&rows)?.regression()?.fit_tau(&valid.1)?,
+        };
+        model = completed(&model, ModelFile { tau: Some(tau), ..model.file().clone() });
     }
     if chosen.noise != Noise::None {
         let rows: Vec<&[f64]> = test.0.iter().collect();
-        model.file_mut().test = Some(model.evaluate(&rows, &test.1, &monte_carlo, INTERVAL)?);
+        let scores = model.evaluate(&rows, &test.1, &monte_carlo, INTERVAL)?;
+        model = completed(&model, ModelFile { test: Some(scores), ..model.file().clone() });
     }
     Ok(Outcome { model, curve: trained.curve, split })
 }

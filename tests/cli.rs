@@ -365,12 +365,12 @@ fn a_prediction_that_cannot_be_made_says_why() {
         (
             "mlp/wine-rde --input in.csv",
             2,
-            "unknown model `mlp/wine-rde`: did you mean `mlp/wine-red`? (or give a directory that `train` wrote)",
+            "unknown model `mlp/wine-rde`: did you mean `mlp/wine-red`? (nor is it a directory that `train` wrote)",
         ),
         (
             "resnet --input in.csv",
             2,
-            "unknown model `resnet`: expected one of `mlp/wine-red` (or give a directory that `train` wrote)",
+            "unknown model `resnet`: expected one of `mlp/wine-red` (nor is it a directory that `train` wrote)",
         ),
         ("./ --input in.csv", 1, "./model.toml: No such file or directory (os error 2)"),
         ("silent --input in.csv", 2, "silent: trained with model.noise = none, so there is no interval"),

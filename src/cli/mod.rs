@@ -149,7 +149,7 @@ fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
     match zoo::find(name) {
         Ok(entry) => Ok(entry.load(&device)?),
         Err(_) if Path::new(name).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
-        Err(error) => Err(Usage(format!("{error} (or give a directory that `train` wrote)")).into()),
+        Err(error) => Err(Usage(format!("{error} (nor is it a directory that `train` wrote)")).into()),
     }
 }
 

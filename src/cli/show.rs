@@ -48,6 +48,7 @@ fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
     let (data, model) = (&file.data, &file.model);
     let rates: Vec<String> = model.rates.iter().map(ToString::to_string).collect();
     writeln!(out, "{name}: predicts {} from {} columns of {}", data.targets.join(", "), model.d_input, data.name)?;
+    writeln!(out, "task      {}", model.task)?;
     writeln!(out, "columns   {}", data.features.join(", "))?;
     writeln!(
         out,

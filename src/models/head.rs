@@ -40,6 +40,8 @@ pub struct HeadConfig {
 
 /// Dropout, an optional hidden layer with dropout, and a linear layer, to be put over a backbone.
 ///
+/// Its sites are its network's: `input_dropout`, `layers.0.dropout`. So a key stands for the same head alone, over a backbone and in a typed view.
+///
 /// # Examples
 /// ```
 /// use burn_zoo::{Key, models::{HeadConfig, Task}, uncertainty::MonteCarlo};
@@ -93,7 +95,7 @@ impl UncertaintyHead {
     /// - features: `[rows, d_input]`
     /// - output: `[rows, d_output]`; predicted noise: the means, then the log variances
     pub fn forward(&self, features: Tensor<2>, pass: &Pass<'_>) -> Tensor<2> {
-        self.network.forward(features, &pass.at("network"))
+        self.network.forward(features, pass)
     }
 
     /// The head's network, for its typed views ([`Mlp::classifier`] and so on), which have an `over` of their own.
@@ -126,7 +128,11 @@ impl Stochastic<Tensor<2>> for UncertaintyHead {
     type Output = Outputs;
 
     fn run(&self, input: Tensor<2>, pass: &Pass<'_>) -> Outputs {
-        self.network.run(input, &pass.at("network"))
+        self.network.run(input, pass)
+    }
+
+    fn run_many(&self, input: Tensor<2>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Outputs)) {
+        self.network.run_many(input, passes, sink);
     }
 }
 

@@ -179,7 +179,7 @@ impl Mlp {
     /// # Errors
     /// [`Error::Task`] if it is none.
     pub fn classifier(&self) -> Result<View<'_, Logits>> {
-        self.view(OutputKind::Logits, "a classifier", |outputs| match outputs {
+        self.view(OutputKind::Logits, "a classifier of several classes", |outputs| match outputs {
             Outputs::Logits(logits) => logits,
             _ => unreachable!("the task was checked"),
         })
@@ -190,7 +190,7 @@ impl Mlp {
     /// # Errors
     /// [`Error::Task`] if it is none.
     pub fn binary(&self) -> Result<View<'_, BinaryLogits>> {
-        self.view(OutputKind::Binary, "a binary classifier", |outputs| match outputs {
+        self.view(OutputKind::Binary, "a classifier of two classes", |outputs| match outputs {
             Outputs::Binary(logits) => logits,
             _ => unreachable!("the task was checked"),
         })
@@ -201,7 +201,7 @@ impl Mlp {
     /// # Errors
     /// [`Error::Task`] if it is none.
     pub fn multi_label(&self) -> Result<View<'_, MultiLabelLogits>> {
-        self.view(OutputKind::MultiLabel, "a multi-label classifier", |outputs| match outputs {
+        self.view(OutputKind::MultiLabel, "a predictor of labels", |outputs| match outputs {
             Outputs::MultiLabel(logits) => logits,
             _ => unreachable!("the task was checked"),
         })
@@ -232,7 +232,7 @@ impl Mlp {
     fn view<O>(&self, kind: OutputKind, wanted: &'static str, typed: fn(Outputs) -> O) -> Result<View<'_, O>> {
         match self.task.output() == kind {
             true => Ok(View { mlp: self, typed }),
-            false => Err(Error::Task { wanted, task: self.task }),
+            false => Err(Error::Task { wanted, found: self.task.to_string() }),
         }
     }
 

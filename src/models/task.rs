@@ -90,6 +90,28 @@ impl Task {
     pub(crate) const LOG_VARIANCE: [f64; 2] = [-10.0, 10.0];
 }
 
+impl std::fmt::Display for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Regression { targets: 1, noise } => write!(f, "a regression with {noise} noise"),
+            Self::Regression { targets, noise } => write!(f, "a regression of {targets} targets with {noise} noise"),
+            Self::Binary => f.write_str("a classifier of two classes"),
+            Self::MultiClass { classes } => write!(f, "a classifier of {classes} classes"),
+            Self::MultiLabel { labels } => write!(f, "a predictor of {labels} labels"),
+        }
+    }
+}
+
+impl std::fmt::Display for Noise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "unknown",
+            Self::Constant => "constant",
+            Self::Predicted => "predicted",
+        })
+    }
+}
+
 /// The meaning of the last layer's numbers.
 ///
 /// # Shapes

@@ -188,9 +188,13 @@ impl Summary {
     /// Adds a distribution of which each pass gives the logarithms.
     fn add(&mut self, passes: usize, classes: usize, log_probabilities: impl Fn(usize, &mut [f64])) {
         let (mut log_p, mut mean, mut votes) = (vec![0.0; classes], vec![0.0; classes], vec![0u32; classes]);
-        let mut expected = 0.0;
+        let (mut expected, mut first, mut agree) = (0.0, vec![0.0; classes], true);
         for pass in 0..passes {
             log_probabilities(pass, &mut log_p);
+            match pass {
+                0 => first.copy_from_slice(&log_p),
+                _ => agree &= log_p == first,
+            }
             votes[first_max(&log_p)] += 1;
             for (mean, &log_p) in mean.iter_mut().zip(&log_p) {
                 let p = log_p.exp();
@@ -203,8 +207,8 @@ impl Summary {
         mean.iter_mut().for_each(|p| *p /= total); // total is T up to rounding: the sum is then 1 to the last bits
         let entropy = mean.iter().map(|&p| if p > 0.0 { -p * p.ln() } else { 0.0 }).sum::<f64>();
         let expected = expected / t;
-        // Jensen: the difference is not negative, but for rounding.
-        self.mutual_information.push((entropy - expected).clamp(0.0, entropy));
+        // Jensen: the difference is not negative, but for rounding; and zero, but for rounding, where all passes say the same.
+        self.mutual_information.push(if agree { 0.0 } else { (entropy - expected).clamp(0.0, entropy) });
         self.variation_ratio.push(1.0 - f64::from(votes.iter().copied().max().unwrap_or(0)) / t);
         self.entropy.push(entropy);
         self.expected_entropy.push(expected);

@@ -172,10 +172,17 @@ impl RegressionPrediction {
     /// A constant noise must be given afterwards ([`with_tau`](Self::with_tau)): its unit is the targets'.
     ///
     /// # Errors
-    /// [`Error::Length`] unless there is one scale and one shift for each target.
+    /// [`Error::Length`] unless there is one scale and one shift for each target; [`Error::Config`] for a scale of zero, and for numbers that are
+    /// not finite.
     pub fn in_units(mut self, scale: &[f64], shift: &[f64]) -> Result<Self> {
         check_length("scales", self.targets, scale.len())?;
         check_length("shifts", self.targets, shift.len())?;
+        if let Some(scale) = scale.iter().find(|scale| !scale.is_finite() || **scale == 0.0) {
+            return Err(Error::config("scale", scale, "a finite number that is not zero"));
+        }
+        if let Some(shift) = shift.iter().find(|shift| !shift.is_finite()) {
+            return Err(Error::config("shift", shift, "a finite number"));
+        }
         let targets = self.targets;
         for (i, (mean, epistemic)) in self.mean.iter_mut().zip(&mut self.epistemic).enumerate() {
             *mean = *mean * scale[i % targets] + shift[i % targets];

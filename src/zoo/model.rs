@@ -40,7 +40,7 @@ pub struct Model {
 
 impl Model {
     /// A model of its description and its network; the description's `weights` are filled in.
-    pub(crate) fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
+    pub fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
         let bytes = to_bytes(&mlp);
         let params = file.model.parameters().expect("the network fits into this machine");
         file.weights = Weights { params, bytes: bytes.len(), sha256: hex(&Sha256::digest(&bytes)) };
@@ -119,10 +119,6 @@ impl Model {
     /// What is written about the model.
     pub fn file(&self) -> &ModelFile {
         &self.file
-    }
-
-    pub(crate) fn file_mut(&mut self) -> &mut ModelFile {
-        &mut self.file
     }
 
     /// The network, without its preprocessing.
