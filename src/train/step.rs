@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use burn::{
     module::Module,
-    tensor::{ExecutionError, Tensor, activation::log_softmax},
+    tensor::{ExecutionError, Tensor, activation::log_softmax, assert_shape},
     train::{
         InferenceStep, ItemLazy, TrainOutput, TrainStep,
         metric::{Adaptor, LossInput},
@@ -51,7 +51,17 @@ impl Loss {
     /// | `Gaussian` | `[rows, targets]` | (log variance + squared error / variance) / 2, mean over the targets |
     /// | `Logits` | one-hot `[rows, classes]` | cross-entropy, nats |
     /// | `BinaryLogits`, `MultiLabelLogits` | 0 and 1, `[rows, labels]` | cross-entropy, nats, mean over the labels |
+    ///
+    /// # Panics
+    /// If the targets are of another shape than the output: class numbers are no one-hot rows.
     pub fn of(output: Outputs, targets: Tensor<2>) -> Self {
+        let [rows, width] = match &output {
+            Outputs::Point(Point(x)) | Outputs::Gaussian(Gaussian { mean: x, .. }) | Outputs::Logits(Logits(x)) => {
+                x.dims()
+            }
+            Outputs::Binary(BinaryLogits(x)) | Outputs::MultiLabel(MultiLabelLogits(x)) => x.dims(),
+        };
+        assert_shape!(targets, [rows, width]);
         let by_row = match output {
             Outputs::Point(Point(mean)) => (mean - targets).square().mean_dim(1),
             Outputs::Gaussian(Gaussian { mean, log_variance }) => {
