@@ -112,16 +112,13 @@ impl Settings {
             let value = text.lines().nth(line).unwrap_or_default().trim().to_string();
             Error::Value { place: format!("line {}", line + 1), value, expected: "TOML" }
         })?;
-        let mut leaves = Vec::new();
-        flatten("", &table, &mut leaves);
-        Self::default().overlay(leaves)
+        Self::default().overlay(leaves(&table))
     }
 
-    fn overlay(&self, leaves: Vec<(String, Value)>) -> Result<Self> {
+    fn overlay(&self, changes: Vec<(String, Value)>) -> Result<Self> {
         let mut whole = table_of(self);
-        let mut known = Vec::new();
-        flatten("", &whole, &mut known);
-        for (path, value) in leaves {
+        let known = leaves(&whole);
+        for (path, value) in changes {
             let names = known.iter().map(|(path, _)| path.clone());
             let default = known.iter().find(|(known, _)| *known == path);
             let (_, default) = default.ok_or_else(|| Error::unknown("setting", &path, names))?;
@@ -141,8 +138,16 @@ impl Settings {
     }
 }
 
-fn table_of(settings: &impl Serialize) -> Table {
+/// As TOML.
+pub(crate) fn table_of(settings: &impl Serialize) -> Table {
     Table::try_from(settings).expect("settings are TOML")
+}
+
+/// All values with their paths.
+pub(crate) fn leaves(table: &Table) -> Vec<(String, Value)> {
+    let mut leaves = Vec::new();
+    flatten("", table, &mut leaves);
+    leaves
 }
 
 fn flatten(prefix: &str, table: &Table, leaves: &mut Vec<(String, Value)>) {

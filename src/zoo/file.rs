@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     key::MASK_SCHEME,
     models::MlpConfig,
-    settings::read_toml,
+    settings::{leaves, read_toml, table_of},
     train::TrainConfig,
     uncertainty::RegressionScores,
 };
@@ -130,6 +130,13 @@ impl ModelFile {
     pub fn read(text: &str, path: &Path) -> Result<Self> {
         let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
         let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
+        // Burn's configs ignore keys that they do not know.
+        let known = leaves(&table_of(&file));
+        let given = leaves(&text.parse().expect("it was just read"));
+        if let Some((unknown, _)) = given.iter().find(|(path, _)| !known.iter().any(|(known, _)| known == path)) {
+            let names = known.iter().map(|(path, _)| path.as_str());
+            return Err(bad(format!("not a model of this version: {}", Error::unknown("key", unknown, names))));
+        }
         if (file.schema, file.mask_scheme) != (1, MASK_SCHEME) {
             let found = format!("schema {}, mask scheme {}", file.schema, file.mask_scheme);
             return Err(bad(format!("{found}: this version reads schema 1, mask scheme {MASK_SCHEME}")));
