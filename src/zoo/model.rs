@@ -266,8 +266,9 @@ fn check_tensors(mlp: &Mlp, store: &mut SafetensorsStore) -> Result<(), String> 
     mlp.visit(&mut expected);
     for (name, shape) in &expected.shapes {
         let tensor = tensors.get(name).ok_or_else(|| format!("no tensor `{name}`"))?;
-        if (tensor.shape.to_vec(), tensor.dtype) != (shape.clone(), DType::F32) {
-            return Err(format!("`{name}` is {:?} {:?}: expected F32 {shape:?}", tensor.dtype, tensor.shape));
+        let found = tensor.shape.to_vec();
+        if (&found, tensor.dtype) != (shape, DType::F32) {
+            return Err(format!("`{name}` is {:?} {found:?}: expected F32 {shape:?}", tensor.dtype));
         }
     }
     match tensors.keys().find(|name| !expected.shapes.contains_key(*name)) {
