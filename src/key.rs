@@ -14,8 +14,8 @@
 //!                 1 where B < T >> 32, or B == T >> 32 and word i % 4 of philox([i / 4, row_lo, row_hi, 2], D) < T mod 2^32
 //! uniform       = ((w >> 9) + 1/2) 2^-23, w = word i % 4 of philox([i / 4, row_lo, row_hi, 3], D)
 //! normal        = Box and Muller in f64 on the words of philox([i / 4, row_lo, row_hi, 4], D)
-permutation   = Fisher and Yates from the last entry down; entry i changes places with r (i + 1) / 2^64, r = the first 64 bits of
-                philox([i_lo, i_hi, 0, 3], key)
+//! permutation   = Fisher and Yates from the last entry down; entry i changes places with r (i + 1) / 2^64, r = the first 64 bits of
+//!                 philox([i_lo, i_hi, 0, 3], key)
 //! ```
 //! A Bernoulli entry compares 8 random bits, and 32 more only where those leave the answer open (one entry in 256): the
 //! rate is exact to 2^-40 for a quarter of the blocks that 32 bits an entry would take.
