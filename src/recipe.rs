@@ -6,7 +6,7 @@ use crate::{
     data::{Scaler, Split, Table},
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
-    models::{MlpConfig, Noise, Task},
+    models::Noise,
     settings::Settings,
     train::{self, Epoch, Examples, Progress},
     uncertainty::MonteCarlo,
@@ -57,6 +57,7 @@ pub fn train_mlp(
     device: &Device,
     progress: impl Progress + 'static,
 ) -> Result<Outcome> {
+    settings.check()?;
     let (features, targets) = table.without(target)?;
     let run = Key::new(settings.train.seed);
     let split = Split::random(table.rows(), settings.data.split, run.fold_str("split"))?;
@@ -78,13 +79,8 @@ pub fn train_mlp(
     };
 
     let chosen = &settings.model;
-    let config = MlpConfig::new(features.columns().len(), Task::Regression { targets: 1, noise: chosen.noise })
-        .with_hidden(chosen.hidden.clone())
-        .with_activation(chosen.activation)
-        .with_input_rate(chosen.input_rate)
-        .with_rates(chosen.rates.clone())
-        .with_batch_norm(chosen.batch_norm);
-    config.check()?;
+    let config = chosen.config(features.columns().len(), 1);
+    config.check()?; // no features at all
     let mlp = config.init(device, run.fold_str("init"));
     let trained = train::fit(mlp, &settings.train, [examples(&train)?, examples(&valid)?], device, progress)?;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use crate::{
-    data::SPLIT,
+    data::{SPLIT, check_shares},
     error::{Error, Result},
     models::{MlpConfig, Noise, Task},
     nn::Activation,
@@ -62,7 +62,37 @@ impl Default for Settings {
     }
 }
 
+impl ModelSettings {
+    /// The network for a table with so many features and targets.
+    pub(crate) fn config(&self, d_input: usize, targets: usize) -> MlpConfig {
+        MlpConfig::new(d_input, Task::Regression { targets, noise: self.noise })
+            .with_hidden(self.hidden.clone())
+            .with_activation(self.activation)
+            .with_input_rate(self.input_rate)
+            .with_rates(self.rates.clone())
+            .with_batch_norm(self.batch_norm)
+    }
+}
+
 impl Settings {
+    /// That a training with these settings can begin, as far as they tell without the data.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the setting's path.
+    pub fn check(&self) -> Result<()> {
+        let within = |section: &'static str| {
+            move |error| match error {
+                Error::Config { setting, value, expected } => {
+                    Error::Config { setting: format!("{section}.{setting}"), value, expected }
+                }
+                other => other,
+            }
+        };
+        self.train.check()?;
+        self.model.config(1, 1).check().map_err(within("model"))?;
+        check_shares(self.data.split).map_err(within("data"))
+    }
+
     /// The same settings but for one: `path` as in `train.epochs`, `value` as in TOML (a bare word is text).
     ///
     /// # Errors
@@ -75,11 +105,12 @@ impl Settings {
     /// The settings of a file over the defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] if it is no TOML; [`Error::Unknown`] and [`Error::Config`] as [`set`](Self::set).
+    /// [`Error::Value`] if it is no TOML; [`Error::Unknown`] and [`Error::Config`] as [`set`](Self::set).
     pub fn from_toml(text: &str) -> Result<Self> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Error::config(format!("line {line}"), error.message(), "TOML")
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+            let value = text.lines().nth(line).unwrap_or_default().trim().to_string();
+            Error::Value { place: format!("line {}", line + 1), value, expected: "TOML" }
         })?;
         let mut leaves = Vec::new();
         flatten("", &table, &mut leaves);
@@ -104,7 +135,7 @@ impl Settings {
             let shown = value.to_string();
             table.insert(name.to_string(), value);
             let read: Result<Self, _> = whole.clone().try_into();
-            read.map_err(|error: toml::de::Error| Error::config(path, shown, error.message().trim()))?;
+            read.map_err(|error: toml::de::Error| Error::config(path, shown, expected(error.message())))?;
         }
         Ok(whole.try_into().expect("every step was read"))
     }
@@ -121,6 +152,17 @@ fn flatten(prefix: &str, table: &Table, leaves: &mut Vec<(String, Value)>) {
             Value::Table(table) => flatten(&path, table, leaves),
             value => leaves.push((path, value.clone())),
         }
+    }
+}
+
+/// What serde expected, in a reader's words; what it found is told anyway.
+fn expected(message: &str) -> &str {
+    match message.rsplit_once("expected ").map_or(message, |(_, expected)| expected).trim() {
+        "usize" | "u64" => "a whole number that is not below 0",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        other => other,
     }
 }
 
@@ -161,14 +203,35 @@ mod tests {
     fn what_is_wrong_is_named_with_what_was_expected() {
         let error = |path: &str, value: &str| Settings::default().set(path, value).unwrap_err().to_string();
         assert_eq!(error("train.epcohs", "3"), "unknown setting `train.epcohs`: did you mean `train.epochs`?");
-        assert!(
-            error("train.epochs", "many").starts_with("`train.epochs` is \"many\": expected invalid type"),
-            "{}",
-            error("train.epochs", "many")
-        );
-        assert!(error("model.rates", "1.5").contains("expected 0 <= rate < 1"), "{}", error("model.rates", "1.5"));
-        assert!(error("model.activation", "relux").contains("relu"), "{}", error("model.activation", "relux"));
+        for (path, value, says) in [
+            ("train.epochs", "many", "`train.epochs` is \"many\": expected a whole number that is not below 0"),
+            ("train.epochs", "-1", "`train.epochs` is -1: expected a whole number that is not below 0"),
+            ("train.learning_rate", "fast", "`train.learning_rate` is \"fast\": expected a number"),
+            ("model.rates", "1.5", "`model.rates` is [1.5]: expected 0 <= rate < 1"),
+            ("model.hidden", "wide", "`model.hidden` is \"wide\": expected a list"),
+            ("model.batch_norm", "yes", "`model.batch_norm` is \"yes\": expected true or false"),
+            ("model.noise", "some", "`model.noise` is \"some\": expected one of `none`, `constant`, `predicted`"),
+            ("data.split", "[0.5, 0.5]", "`data.split` is [0.5, 0.5]: expected an array of length 3"),
+        ] {
+            assert_eq!(error(path, value), says);
+        }
         let error = Settings::from_toml("[train]\nepochs = \n").unwrap_err().to_string();
-        assert!(error.starts_with("`line 2`"), "{error}");
+        assert_eq!(error, "line 2: `epochs =` is not TOML");
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_found_before_the_data_are_read() {
+        for (path, value, says) in [
+            ("model.rates", "[0.1, 0.2, 0.3]", "`model.rates` is 3 rates: expected 1 or 2, one for each hidden layer"),
+            ("model.hidden", "[8, 0]", "`model.hidden` is [8, 0]: expected widths of at least 1"),
+            (
+                "data.split",
+                "[1, 0, 0]",
+                "`data.split` is [1.0, 0.0, 0.0]: expected three positive shares that add up to 1",
+            ),
+            ("train.epochs", "0", "`train.epochs` is 0: expected at least 1"),
+        ] {
+            assert_eq!(Settings::default().set(path, value).unwrap().check().unwrap_err().to_string(), says);
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::Result;
 use burn_zoo::{DeviceSpec, Error, zoo};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Dropout models that say how sure they are
 #[derive(Parser)]
@@ -81,9 +81,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            let text = error.to_string();
-            let line: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            eprintln!("{}", line.join(" "));
+            complain(&mistake(&error));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -104,10 +102,38 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush(); // whole records that were already made
-            eprintln!("error: {error:#}");
+            complain(&format!("error: {}", with_causes(&error)));
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// One line on standard error, if anybody reads it.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// What is wrong with the arguments, in one line.
+fn mistake(error: &clap::Error) -> String {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let command = Cli::command();
+        let commands: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        return format!("error: no command: expected one of {} (burn-zoo --help)", commands.join(", "));
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim);
+    let what: Vec<&str> = lines.clone().take_while(|line| !line.is_empty()).collect();
+    let tips = lines.filter_map(|line| line.strip_prefix("tip: "));
+    [what.join(" ")].into_iter().chain(tips.map(str::to_string)).collect::<Vec<_>>().join("; ")
+}
+
+/// The error and its causes; a cause that the error has told already is not told again.
+fn with_causes(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |told, cause| if told.ends_with(&cause) { told } else { format!("{told}: {cause}") })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -122,7 +148,7 @@ fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
     let device = device.init()?;
     match zoo::find(name) {
         Ok(entry) => Ok(entry.load(&device)?),
-        Err(_) if Path::new(name).join(zoo::MODEL_TOML).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
+        Err(_) if Path::new(name).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
         Err(error) => Err(Usage(format!("{error} (nor is it a directory that `train` wrote)")).into()),
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, Read, Write},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use burn_zoo::{
     Error,
     uncertainty::{MonteCarlo, RegressionPrediction},
@@ -26,7 +26,8 @@ use super::{
 /// Columns are matched by name, in any order; columns that the model does not
 /// use are passed through. Adds mean, sd (total), sd_epistemic (networks
 /// disagree), sd_aleatoric (noise of the data), lower and upper, all in the
-/// target's unit. The same arguments give the same bytes.
+/// target's unit. The same arguments give the same bytes. A header without rows
+/// is answered by a header without rows.
 #[derive(clap::Args)]
 pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
@@ -83,13 +84,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if model.file().tau.is_none() && model.mlp().task().output() != burn_zoo::outputs::OutputKind::Gaussian {
         return Err(Usage(format!("{}: trained with model.noise = none, so there is no interval", args.model)).into());
     }
+    if let Some(level) = twice(&args.interval) {
+        return Err(Usage(format!("--interval {level} is given twice")).into());
+    }
     let name = if args.input == "-" { "standard input" } else { &args.input };
     let source: Box<dyn Read> = match args.input.as_str() {
         "-" => Box::new(io::stdin().lock()),
         file => Box::new(BufReader::new(File::open(file).with_context(|| file.to_string())?)),
     };
-    let mut reader = ReaderBuilder::new().trim(csv::Trim::All).from_reader(source);
-    let header = reader.headers().with_context(|| name.to_string())?.clone();
+    let mut reader = ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(source);
+    let header = reader.headers().map_err(|error| unreadable(error, name))?.clone();
     let columns = Columns::find(&model, &header, args).with_context(|| name.to_string())?;
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
 
@@ -97,18 +101,24 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut records = reader.records();
     loop {
         let block: Vec<StringRecord> =
-            records.by_ref().take(BLOCK).collect::<Result<_, _>>().with_context(|| name.to_string())?;
+            records.by_ref().take(BLOCK).collect::<Result<_, _>>().map_err(|error| unreadable(error, name))?;
         if block.is_empty() {
             break;
         }
         let rows = block.iter().map(|record| columns.numbers(record, name)).collect::<Result<Vec<_>>>()?;
         let mut written = Ok(());
-        model.predict_each(&rows, &monte_carlo, |range, prediction| {
+        let done = model.predict_each(&rows, &monte_carlo, |range, prediction| {
             let lines = columns.lines(&block[range], &prediction.regression()?, args)?;
             if written.is_ok() {
                 written = lines.iter().try_for_each(|line| sink.write(line));
             }
             Ok(())
+        });
+        done.map_err(|error| match error {
+            Error::NotFinite { row, value, .. } => {
+                anyhow!("{}: the prediction is {value}: a number of this row is too large", place(&block[row], name))
+            }
+            other => other.into(),
         })?;
         written?;
     }
@@ -124,9 +134,15 @@ struct Columns {
 
 impl Columns {
     fn find(model: &Model, header: &StringRecord, args: &Args) -> Result<Self> {
+        if header.is_empty() {
+            bail!("empty: expected a header with the names of the columns");
+        }
+        if header.len() == 1 && header[0].contains([';', '\t']) {
+            bail!("the header is one cell: expected cells separated by commas");
+        }
         let at = |feature: &String| match header.iter().filter(|name| name == feature).count() {
             1 => Ok((header.iter().position(|name| name == feature).expect("there is one"), feature.clone())),
-            0 => bail!("no column `{feature}`, which the model reads{}", nearest(feature, header)),
+            0 => bail!("no column `{feature}`, which the model reads{}", nearest(feature, model, header)),
             n => bail!("{n} columns are called `{feature}`: expected one"),
         };
         let features = model.features().iter().map(at).collect::<Result<Vec<_>>>()?;
@@ -141,17 +157,22 @@ impl Columns {
                 names.extend(["lower", "upper"].map(|name| format!("{name}{suffix}{level}")));
             }
         }
+        // Two of a name would be one in JSON.
+        if let Some(name) = twice(&names) {
+            bail!(
+                "2 columns of the output would be called `{name}`: rename those of the input, or say --no-passthrough"
+            );
+        }
         Ok(Self { features, passed, names })
     }
 
     fn numbers(&self, record: &StringRecord, file: &str) -> Result<Vec<f64>> {
         let number = |(column, name): &(usize, String)| {
-            let cell = &record[*column];
+            let cell = record[*column].trim();
             match cell.parse::<f64>() {
                 Ok(number) if number.is_finite() => Ok(number),
                 _ => {
-                    let line = record.position().map_or(0, csv::Position::line);
-                    let place = format!("{file}, line {line}, column `{name}`");
+                    let place = format!("{}, column `{name}`", place(record, file));
                     Err(Error::Value { place, value: cell.to_string(), expected: "a number" }.into())
                 }
             }
@@ -186,9 +207,34 @@ impl Columns {
     }
 }
 
-fn nearest(feature: &str, header: &StringRecord) -> String {
-    let fold = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
-    match header.iter().find(|name| fold(name) == fold(feature)) {
+/// Where a record is.
+fn place(record: &StringRecord, file: &str) -> String {
+    format!("{file}, line {}", record.position().map_or(0, csv::Position::line))
+}
+
+/// What is wrong with a file that is no table.
+fn unreadable(error: csv::Error, file: &str) -> anyhow::Error {
+    let place = error.position().map_or(file.to_string(), |position| format!("{file}, line {}", position.line()));
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            anyhow!("{place}: the number of cells is {len}: expected {expected_len}, as in the header")
+        }
+        csv::ErrorKind::Utf8 { .. } => anyhow!("{place}: the text is not UTF-8"),
+        _ => anyhow::Error::from(error).context(place),
+    }
+}
+
+/// The first item that was there before.
+fn twice<T: PartialEq>(items: &[T]) -> Option<&T> {
+    (1..items.len()).find(|&at| items[..at].contains(&items[at])).map(|at| &items[at])
+}
+
+/// The column that may be meant, among those that the model does not read anyway; else all that there are.
+fn nearest(feature: &str, model: &Model, header: &StringRecord) -> String {
+    let fold = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '.'], "");
+    let likeness = |name: &&str| strsim::jaro_winkler(&fold(name), &fold(feature));
+    let spare = header.iter().filter(|name| !model.features().iter().any(|feature| feature == name));
+    match spare.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.85) {
         Some(name) => format!(": did you mean `{name}`?"),
         None => format!("; found `{}`", header.iter().collect::<Vec<_>>().join("`, `")),
     }

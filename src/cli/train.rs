@@ -1,6 +1,10 @@
 //! `burn-zoo train`: from a table to a saved model.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::{Write, stderr},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use burn_zoo::{
@@ -46,8 +50,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if args.out.exists() {
         anyhow::bail!("{}: there is something already: choose a new directory", args.out.display());
     }
+    check_place(&args.out)?;
     let built_in = data::find(&args.data).map_err(usage)?;
-    let target = args.target.as_deref().unwrap_or(built_in.target);
+    let (table, target) = (built_in.table(), args.target.as_deref().unwrap_or(built_in.target));
+    table.without(target).map_err(usage)?;
     let spec = args.device.spec();
     let origin = Origin {
         data: built_in.name.to_string(),
@@ -55,19 +61,28 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         command: command(args),
         device: spec.to_string(),
     };
-    let outcome = train_mlp(&built_in.table(), target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
+    let outcome = train_mlp(&table, target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
 
     let mut curve = "epoch,train_loss,valid_loss\n".to_string();
     outcome.curve.iter().for_each(|e| curve += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
     outcome.model.save(&args.out, &[("curve.csv", curve)])?;
     if !args.quiet {
         let best = outcome.model.file().provenance.best_epoch;
-        eprintln!("saved {} (epoch {best} of {})", args.out.display(), outcome.curve.len());
+        // Nobody who reads standard error is no failure.
+        let _ = writeln!(stderr(), "saved {} (epoch {best} of {})", args.out.display(), outcome.curve.len());
     }
     match &outcome.model.file().test {
         Some(test) => Ok(write_evaluation(test, out)?),
         None => Ok(()),
     }
+}
+
+/// That the directory can be made: to be found before the training, not behind it.
+fn check_place(out: &Path) -> Result<()> {
+    let exists = |place: &&Path| place.as_os_str().is_empty() || place.exists();
+    let place = out.ancestors().skip(1).find(exists).unwrap_or(Path::new(""));
+    let probe = place.join(format!(".burn-zoo.{}", std::process::id()));
+    fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).with_context(|| out.display().to_string())
 }
 
 fn settings(args: &Args) -> Result<Settings> {
@@ -92,7 +107,7 @@ fn settings(args: &Args) -> Result<Settings> {
     if let Some(seed) = args.seed {
         settings.train.seed = seed;
     }
-    settings.train.check().map_err(usage)?;
+    settings.check().map_err(usage)?;
     Ok(settings)
 }
 

@@ -25,10 +25,7 @@ impl Split {
     /// # Errors
     /// [`Error::Config`] unless the three shares are positive and add up to 1, and each part gets a row.
     pub fn random(rows: usize, shares: [f64; 3], split_key: Key) -> Result<Self> {
-        let whole: f64 = shares.iter().sum();
-        if !(shares.iter().all(|&share| share > 0.0) && (whole - 1.0).abs() < 1e-9) {
-            return Err(Error::config("split", format!("{shares:?}"), "three positive shares that add up to 1"));
-        }
+        check_shares(shares)?;
         let end = |share: f64| (share * rows as f64).round() as usize;
         let (train, valid) = (end(shares[0]), end(shares[0] + shares[1]));
         if train == 0 || valid <= train || rows <= valid {
@@ -36,6 +33,15 @@ impl Split {
         }
         let order = split_key.permutation(rows);
         Ok(Self { train: order[..train].to_vec(), valid: order[train..valid].to_vec(), test: order[valid..].to_vec() })
+    }
+}
+
+/// That the shares are a split of anything.
+pub(crate) fn check_shares(shares: [f64; 3]) -> Result<()> {
+    let whole: f64 = shares.iter().sum();
+    match shares.iter().all(|&share| share > 0.0) && (whole - 1.0).abs() < 1e-9 {
+        true => Ok(()),
+        false => Err(Error::config("split", format!("{shares:?}"), "three positive shares that add up to 1")),
     }
 }
 

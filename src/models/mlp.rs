@@ -109,9 +109,21 @@ impl MlpConfig {
             false => Err(Error::config(
                 "rates",
                 format!("{rates} rates"),
-                format!("1 or {layers}, one for each hidden layer"),
+                match layers {
+                    0 | 1 => "1".to_string(),
+                    _ => format!("1 or {layers}, one for each hidden layer"),
+                },
             )),
         }
+    }
+
+    /// The number of trained parameters: running statistics are none. `None` if no machine could hold them.
+    pub(crate) fn parameters(&self) -> Option<usize> {
+        let widths: Vec<usize> =
+            [self.d_input].into_iter().chain(self.hidden.iter().copied()).chain([self.task.d_output()]).collect();
+        let linear = widths.windows(2).map(|ends| ends[0].checked_add(1)?.checked_mul(ends[1]));
+        let norm = self.hidden.iter().map(|width| width.checked_mul(if self.batch_norm { 2 } else { 0 }));
+        linear.chain(norm).try_fold(0, |sum: usize, layer| sum.checked_add(layer?))
     }
 
     /// A network with weights drawn from `init_key` ([`init_weights`]).

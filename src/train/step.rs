@@ -60,8 +60,10 @@ impl Loss {
             }
             Outputs::Logits(Logits(logits)) => -(log_softmax(logits, 1) * targets).sum_dim(1),
             Outputs::Binary(BinaryLogits(logits)) | Outputs::MultiLabel(MultiLabelLogits(logits)) => {
-                // softplus(z) - y z, without overflow: max(z, 0) - y z + ln(1 + exp(-|z|))
-                let overflow_free = logits.clone().clamp_min(0.0) + (-logits.clone().abs()).exp().log1p();
+                // softplus(z) - y z, without overflow: max(z, 0) - y z + ln(1 + exp(-|z|)). The maximum is (z + |z|) / 2, so that
+                // the gradient at 0 is sigmoid(0) - y.
+                let size = logits.clone().abs();
+                let overflow_free = (logits.clone() + size.clone()) * 0.5 + (-size).exp().log1p();
                 (overflow_free - targets * logits).mean_dim(1)
             }
         };

@@ -1,6 +1,7 @@
 //! A trained model with its preprocessing.
 
 use std::{
+    collections::BTreeMap,
     fs,
     ops::Range,
     path::{Path, PathBuf},
@@ -8,8 +9,8 @@ use std::{
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    store::{ModuleSnapshot, SafetensorsStore},
-    tensor::{Device, Tensor, TensorData},
+    store::{ModuleSnapshot, ModuleStore, SafetensorsStore},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use sha2::{Digest, Sha256};
 
@@ -41,7 +42,8 @@ impl Model {
     /// A model of its description and its network; the description's `weights` are filled in.
     pub fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
         let bytes = to_bytes(&mlp);
-        file.weights = Weights { params: parameters(&mlp), bytes: bytes.len(), sha256: hex(&Sha256::digest(&bytes)) };
+        let params = file.model.parameters().expect("the network fits into this machine");
+        file.weights = Weights { params, bytes: bytes.len(), sha256: hex(&Sha256::digest(&bytes)) };
         Self { file, mlp, device: device.clone() }
     }
 
@@ -67,32 +69,24 @@ impl Model {
         if found != file.weights.sha256 {
             return Err(bad(format!("damaged: sha256 {found}, expected {}", file.weights.sha256)));
         }
+        // Before anything of the described size is allocated.
+        let params = file.model.parameters().filter(|&params| params <= weights.len() / size_of::<f32>());
+        match params {
+            Some(params) if (params, weights.len()) == (file.weights.params, file.weights.bytes) => {}
+            Some(params) => {
+                let found = format!("{params} parameters in {} bytes", weights.len());
+                let expected = format!("{} in {}", file.weights.params, file.weights.bytes);
+                return Err(bad(format!("{found}: the description claims {expected}")));
+            }
+            None => return Err(bad(format!("{} bytes: too few for the network described", weights.len()))),
+        }
         let mut mlp = file.model.init(device, Key::new(0));
         let mut store = SafetensorsStore::from_bytes(Some(weights.to_vec()));
-        let result = mlp.load_from(&mut store).map_err(|error| bad(error.to_string()))?;
-        if let Some(name) = result.unused.first() {
-            return Err(bad(format!("`{name}` is no parameter of this model")));
-        }
-        struct Finite(Option<String>, Vec<String>);
-        impl ModuleVisitor for Finite {
-            fn enter_module(&mut self, name: &str, _: &str) {
-                self.1.push(name.to_string());
-            }
-
-            fn exit_module(&mut self, _: &str, _: &str) {
-                self.1.pop();
-            }
-
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let values = param.val().try_into_vec_as::<f32>();
-                if !values.is_ok_and(|values| values.iter().all(|x| x.is_finite())) {
-                    self.0 = Some(self.1.join("."));
-                }
-            }
-        }
-        let mut finite = Finite(None, Vec::new());
-        mlp.visit(&mut finite);
-        match finite.0 {
+        check_tensors(&mlp, &mut store).map_err(bad)?;
+        mlp.load_from(&mut store).map_err(|error| bad(error.to_string()))?;
+        let mut parameters = Parameters::default();
+        mlp.visit(&mut parameters);
+        match parameters.infinite {
             Some(name) => Err(bad(format!("`{name}` holds a number that is not finite"))),
             None => Ok(Self { file, mlp, device: device.clone() }),
         }
@@ -238,17 +232,48 @@ impl Model {
     }
 }
 
-/// The trained parameters, without running statistics.
-fn parameters(mlp: &Mlp) -> usize {
-    struct Count(usize);
-    impl ModuleVisitor for Count {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0 += param.lazy_shape().num_elements();
+/// The parameters and buffers of a network: names and shapes, and the first that holds a number that is not finite.
+#[derive(Default)]
+struct Parameters {
+    path: Vec<String>,
+    shapes: BTreeMap<String, Vec<usize>>,
+    infinite: Option<String>,
+}
+
+impl ModuleVisitor for Parameters {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.join(".");
+        let values = param.val().try_into_vec_as::<f32>();
+        if !values.is_ok_and(|values| values.iter().all(|x| x.is_finite())) {
+            self.infinite.get_or_insert(name.clone());
+        }
+        self.shapes.insert(name, param.lazy_shape().to_vec());
+    }
+}
+
+/// That the file's header lists the network's parameters, each with its shape, and nothing else: the first difference, in one line.
+fn check_tensors(mlp: &Mlp, store: &mut SafetensorsStore) -> Result<(), String> {
+    let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
+    let mut expected = Parameters::default();
+    mlp.visit(&mut expected);
+    for (name, shape) in &expected.shapes {
+        let tensor = tensors.get(name).ok_or_else(|| format!("no tensor `{name}`"))?;
+        if (tensor.shape.to_vec(), tensor.dtype) != (shape.clone(), DType::F32) {
+            return Err(format!("`{name}` is {:?} {:?}: expected F32 {shape:?}", tensor.dtype, tensor.shape));
         }
     }
-    let mut count = Count(0);
-    mlp.visit(&mut count);
-    count.0
+    match tensors.keys().find(|name| !expected.shapes.contains_key(*name)) {
+        Some(name) => Err(format!("`{name}` is no parameter of this model")),
+        None => Ok(()),
+    }
 }
 
 /// SafeTensors without metadata: the same weights are the same bytes.
