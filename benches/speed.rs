@@ -27,7 +27,11 @@ struct Stock {
 }
 
 fn main() {
-    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("no pool was made before");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    pool.install(compare); // inside the pool: nothing is handed to another thread
+}
+
+fn compare() {
     for spec in [DeviceSpec::Flex, DeviceSpec::NdArray] {
         let device = spec.init().expect("a CPU");
         println!("{spec}, one thread");
