@@ -27,7 +27,11 @@ struct Stock {
 }
 
 fn main() {
-    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("no pool was made before");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    pool.install(compare); // inside the pool: nothing is handed to another thread
+}
+
+fn compare() {
     for spec in [DeviceSpec::Flex, DeviceSpec::NdArray] {
         let device = spec.init().expect("a CPU");
         println!("{spec}, one thread");
@@ -98,7 +102,8 @@ fn pair<A, B>(name: &str, items: usize, mut theirs: impl FnMut() -> A, mut ours:
         start.elapsed().as_secs_f64() * 1e9 / items as f64
     };
     let (mut a, mut b) = (|| drop(black_box(theirs())), || drop(black_box(ours())));
-    (a(), b());
+    a();
+    b();
     let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (time(&mut a), time(&mut b))).collect();
     let median = |value: fn(&(f64, f64)) -> f64| {
         let mut values: Vec<f64> = rounds.iter().map(value).collect();

@@ -80,14 +80,18 @@ impl DeviceSpec {
         }
     }
 
-    /// The device that the program was told: by `--device NAME` among its arguments, else by the variable `BURN_ZOO_DEVICE`, else
+    /// The device that the program was told: by `--device NAME` or `--device=NAME` among its arguments, else by the variable `BURN_ZOO_DEVICE`, else
     /// [`default_spec`](Self::default_spec).
     ///
     /// # Errors
     /// [`Error::Unknown`] or [`Error::Device`] for a name that is none.
     pub fn from_args() -> Result<Self> {
-        let mut args = std::env::args().skip_while(|arg| arg != "--device");
-        match args.next().map(|_| args.next().unwrap_or_default()).or_else(|| std::env::var("BURN_ZOO_DEVICE").ok()) {
+        let args: Vec<String> = std::env::args().collect();
+        let told = args.iter().enumerate().find_map(|(i, arg)| match arg.strip_prefix("--device")? {
+            "" => Some(args.get(i + 1).cloned().unwrap_or_default()),
+            value => value.strip_prefix('=').map(str::to_string),
+        });
+        match told.or_else(|| std::env::var("BURN_ZOO_DEVICE").ok()) {
             Some(name) => name.parse(),
             None => Ok(Self::default_spec()),
         }

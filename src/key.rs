@@ -9,14 +9,16 @@
 //! ```text
 //! fold(n)       = philox([n_lo, n_hi, 0, 0xF01D0001], key)[0..2]
 //! fold_str(s)   : for each 8 bytes w of s (at least one, zero-padded): key = philox([w_lo, w_hi, len, 0xF01D0002], key)[0..2]
-//! site          = Key::new(0), folded by each segment of the path; draw key D = pass key folded by the site
+//! site          = Key::new(0), folded by each segment of the path, an index by its decimal digits; draw key D = pass key folded by the site
 //! Bernoulli     : T = round((1 - rate) 2^40); B = byte i % 16 of philox([i / 16, row_lo, row_hi, 1], D);
 //!                 1 where B < T >> 32, or B == T >> 32 and word i % 4 of philox([i / 4, row_lo, row_hi, 2], D) < T mod 2^32
 //! uniform       = ((w >> 9) + 1/2) 2^-23, w = word i % 4 of philox([i / 4, row_lo, row_hi, 3], D)
 //! normal        = Box and Muller in f64 on the words of philox([i / 4, row_lo, row_hi, 4], D)
+//! permutation   = Fisher and Yates from the last entry down; entry i changes places with r (i + 1) / 2^64, r = the first 64 bits of
+//!                 philox([i_lo, i_hi, 0, 3], key)
 //! ```
 //! A Bernoulli entry compares 8 random bits, and 32 more only where those leave the answer open (one entry in 256): the
-//! rate is exact to 2^-40 at a quarter of the cost of 32 bits an entry.
+//! rate is exact to 2^-40 for a quarter of the blocks that 32 bits an entry would take.
 
 use rayon::prelude::*;
 
@@ -176,6 +178,7 @@ fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 /// Philox4x32-10 of `L` counters side by side: one counter a lane, a 32-bit word in the low half of each 64-bit lane, which is how
 /// vector units multiply 32 by 32 bits. The high halves of the results are not zero.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // one lane of four arrays
 fn philox_lanes<const L: usize>(mut x: [[u64; L]; 4], mut key: [u32; 2]) -> [[u64; L]; 4] {
     for _ in 0..10 {
         let (k0, k1) = (u64::from(key[0]), u64::from(key[1]));

@@ -29,3 +29,8 @@ pub use pass::{Law, Pass, Segment, Site, Source, Statistics};
 pub use rate::Rate;
 pub use replay::{Drawn, Recorder, Replay};
 pub use stochastic::{Batch, FromFn, Joinable, Predictive, Samples, Stochastic, StochasticStream, from_fn};
+
+/// Compiles and runs the README's programs.
+#[cfg(all(doctest, feature = "flex"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -261,7 +261,7 @@ impl<'a> Pass<'a> {
                 let fits = data.shape().len() == shape.len()
                     && (data.shape()[0] == 1 || data.shape()[0] == shape[0])
                     && data.shape()[1..] == shape[1..];
-                assert!(fits, "`{}` draws {shape:?}, the source gives {:?}", self.site, data.shape());
+                assert!(fits, "`{}` draws {shape:?}, the source gives {:?}", self.site, data.shape().as_slice());
                 return Some(data);
             }
         };

@@ -44,7 +44,7 @@ impl Progress for Report {
             }
             Self::Lines { epochs, last } => {
                 *last = Some(*epoch);
-                if epoch.number == 1 || epoch.number % 10 == 0 {
+                if epoch.number == 1 || epoch.number.is_multiple_of(10) {
                     line(epoch, *epochs);
                     *last = None;
                 }

@@ -38,7 +38,8 @@ pub struct BatchNormConfig {
 /// on its neighbours.
 ///
 /// Parameters and buffers have Burn's names (`gamma`, `beta`, `running_mean`, `running_var`): records are interchangeable. Unlike
-/// Burn's, clones share no running statistics. The running variance is that of the sample (divided by n - 1), as PyTorch's.
+/// Burn's, clones share no running statistics, and the running variance is that of the sample (divided by n - 1), as PyTorch's; Burn
+/// 0.22.1 divides by n.
 #[derive(Module, Debug)]
 #[module(custom_display)]
 pub struct BatchNorm {

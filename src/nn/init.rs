@@ -12,7 +12,7 @@ use crate::key::Key;
 /// Draws the weights of every `burn::nn::Linear` in `module` from `init_key`, on the host, by parameter path.
 ///
 /// ```text
-/// weight, bias ~ U(-1 / sqrt(d_input), 1 / sqrt(d_input))
+/// weight, bias ~ U(-1 / sqrt(d_input), 1 / sqrt(d_input)), from init_key folded by each segment of the parameter's path
 /// ```
 /// That is Burn's and PyTorch's default law for `Linear`. What Burn's own initialisation would have drawn depends on the backend, on the process's one
 /// generator and on which parameter is used first; this does not. Other modules' parameters stay as they are.

@@ -19,7 +19,7 @@ use super::{ReportError, draw, png, write_whole};
 ///
 /// # Examples
 /// ```
-/// # use report_dev::report::Figure;
+/// # use burn_zoo::report::Figure;
 /// let x = [0.0, 1.0, 2.0];
 /// let svg = Figure::new("A band that widens where there is no data")
 ///     .axes("x", "y")

@@ -76,6 +76,9 @@ impl Progress for Quiet {
 
 /// Trains `model` on `train` until the loss on `valid` has not fallen for `patience` epochs, and gives back the weights of the best epoch.
 ///
+/// # Panics
+/// If the model reads or predicts another number of columns than the parts have.
+///
 /// # Errors
 /// [`Error::Config`]; [`Error::Length`] if the two parts have other widths; [`Error::Training`] if no epoch had a finite loss, or burn-train broke off.
 pub fn fit<M: Trainable>(
@@ -86,9 +89,13 @@ pub fn fit<M: Trainable>(
     progress: impl Progress + 'static,
 ) -> Result<Trained<M>> {
     config.check()?;
-    let width = |examples: &Examples| examples.d_input() + examples.d_target();
-    if width(&train) != width(&valid) {
-        return Err(Error::length("columns of the validation part", width(&train), width(&valid)));
+    for (what, of_train, of_valid) in [
+        ("inputs of the validation part", train.d_input(), valid.d_input()),
+        ("targets of the validation part", train.d_target(), valid.d_target()),
+    ] {
+        if of_train != of_valid {
+            return Err(Error::length(what, of_train, of_valid));
+        }
     }
     // burn-train keeps checkpoints in files, and gives back the last model rather than the best.
     let directory = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;

@@ -104,6 +104,9 @@ pub struct KeyedLoader {
 
 impl KeyedLoader {
     /// Batches in an order of their own in each epoch, the first of which is `first_epoch`.
+    ///
+    /// # Panics
+    /// When it is iterated with a batch size of zero.
     pub fn shuffled(
         examples: Arc<Examples>,
         batch_size: usize,
@@ -123,6 +126,9 @@ impl KeyedLoader {
     }
 
     /// Batches in the order of the rows, for validation.
+    ///
+    /// # Panics
+    /// When it is iterated with a batch size of zero.
     pub fn in_order(examples: Arc<Examples>, batch_size: usize, device: &Device) -> Self {
         Self { examples, batch_size, workers: 0, run: None, device: device.clone(), epoch: AtomicUsize::new(1) }
     }
@@ -190,9 +196,11 @@ impl Epoch {
     fn produce(self: Arc<Self>, worker: usize, workers: usize) -> Receiver<TrainBatch> {
         let (sender, receiver) = sync_channel(2);
         std::thread::spawn(move || {
-            let mine = (worker..self.batches.len()).step_by(workers);
-            // An error means that the training stopped and nobody listens.
-            mine.map(|number| sender.send(self.batch(number))).find(Result::is_err)
+            for number in (worker..self.batches.len()).step_by(workers) {
+                if sender.send(self.batch(number)).is_err() {
+                    break; // the training stopped, and nobody listens
+                }
+            }
         });
         receiver
     }

@@ -97,7 +97,11 @@ impl<'a> Classified<'a> {
 
     /// The expected calibration error over `bins` bins of equal width of the top probability (Guo et al. 2017 take 15): the mean distance between confidence
     /// and accuracy, bins weighted by their rows. A confidence of exactly 1 belongs to the last bin.
+    ///
+    /// # Panics
+    /// For no bins.
     pub fn ece(&self, bins: usize) -> f64 {
+        assert!(bins > 0, "a calibration error over no bins");
         let mut sums = vec![(0.0, 0.0); bins]; // (confidence, accuracy)
         for (p, &target) in self.rows.iter().zip(self.targets) {
             let (class, confidence) = top(p);

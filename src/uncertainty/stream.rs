@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     key::Key,
     pass::Pass,
+    replay::Recorder,
     stochastic::{Predictive, StochasticStream},
 };
 
@@ -12,21 +13,29 @@ use crate::{
 pub struct MonteCarloStream<'a, I, M: StochasticStream<I>> {
     model: &'a M,
     networks: Vec<(Key, Option<M::State>)>,
+    audited: bool,
 }
 
 impl<'a, I: Clone, M: StochasticStream<I>> MonteCarloStream<'a, I, M> {
     pub(super) fn new(model: &'a M, keys: Vec<Key>) -> Self {
-        Self { model, networks: keys.into_iter().map(|key| (key, None)).collect() }
+        Self { model, networks: keys.into_iter().map(|key| (key, None)).collect(), audited: false }
     }
 
     /// Feeds the next window to every network and gives their prediction for its rows.
     ///
     /// # Errors
-    /// [`Error::NotFinite`](crate::Error::NotFinite). The states have moved on nevertheless.
+    /// [`Error::NoNoise`](crate::Error::NoNoise) and [`Error::DuplicateSite`](crate::Error::DuplicateSite): the first network's first step is
+    /// audited ([`Recorder::audit`]); [`Error::NotFinite`](crate::Error::NotFinite), and the states have moved on nevertheless.
     pub fn step(&mut self, window: I) -> Result<<M::Output as Predictive>::Prediction> {
         let (mut outputs, mut kind) = (Vec::with_capacity(self.networks.len()), None);
         for (key, state) in &mut self.networks {
-            let (output, next) = self.model.step(window.clone(), state.take(), &Pass::network(*key));
+            let (recorder, pass) = (Recorder::new(), Pass::network(*key));
+            let pass = if self.audited { pass } else { pass.recorded(&recorder) };
+            let (output, next) = self.model.step(window.clone(), state.take(), &pass);
+            if !self.audited {
+                recorder.audit()?;
+                self.audited = true;
+            }
             *state = Some(next);
             kind = Some(output.kind());
             outputs.push(output.packed());

@@ -1,4 +1,4 @@
-//! What the integration tests share: both CPU backends, comparisons with their tolerances, golden files, and parameters by path.
+//! What the integration tests share: the devices, comparisons with their tolerances, golden files, and parameters by path.
 
 #![allow(dead_code)] // every test binary compiles this file and uses its own part of it
 
@@ -8,7 +8,7 @@ use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use burn_zoo::{Key, Rate};
+use burn_zoo::{DeviceSpec, Key, Rate};
 use serde_json::Value;
 
 /// Of the largest value: products of another shape, or of another backend, add up in another order, and f32 has 6e-8 for each
@@ -18,32 +18,35 @@ pub const OF_LARGEST: f64 = 1e-5;
 /// Nats: an entropy made of f32 logits that are right to [`OF_LARGEST`].
 pub const NATS: f64 = 1e-5;
 
-/// Both CPU backends, by name.
+/// The devices under test, by name: those of both CPU backends, and wgpu's software adapter, as far as they are compiled in. A machine
+/// without such an adapter goes without, unless `BURN_ZOO_REQUIRE_WGPU` is set.
 pub fn devices() -> Vec<(&'static str, Device)> {
-    Vec::from([
-        #[cfg(feature = "flex")]
-        ("flex", Device::flex()),
-        #[cfg(feature = "ndarray")]
-        ("ndarray", ndarray()),
-    ])
+    let device = |name: &'static str| {
+        let spec: DeviceSpec = name.parse().unwrap();
+        match spec.init() {
+            Ok(device) => Some((name, device)),
+            Err(error) if name.starts_with("wgpu") && std::env::var_os("BURN_ZOO_REQUIRE_WGPU").is_none() => {
+                println!("skipped: {error}");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let compiled = |name: &&str| name.parse::<DeviceSpec>().unwrap().is_compiled_in();
+    ["flex", "ndarray", "wgpu:software"].into_iter().filter(compiled).filter_map(device).collect()
 }
 
-/// Both CPU backends, each as it is and with gradients.
+/// The devices under test, each as it is and with gradients.
 pub fn devices_and_autodiff() -> Vec<(&'static str, Device)> {
     let autodiff = |name| match name {
         "flex" => "flex with autodiff",
-        _ => "ndarray with autodiff",
+        "ndarray" => "ndarray with autodiff",
+        _ => "wgpu with autodiff",
     };
     devices()
         .into_iter()
         .flat_map(|(name, device)| [(name, device.clone()), (autodiff(name), device.autodiff())])
         .collect()
-}
-
-#[cfg(feature = "ndarray")]
-#[allow(deprecated)] // upstream deprecates `ndarray`; here it is a supported backend
-fn ndarray() -> Device {
-    Device::ndarray()
 }
 
 /// A rate that is known to be one.
