@@ -42,7 +42,7 @@ fn main() -> burn_zoo::Result<()> {
     let net = Net::new(&device, Key::new(0).fold_str("init"));
     let x = Tensor::<2>::ones([4, 10], &device);
 
-    println!("mean network: {:.4}", net.forward(x.clone(), &Pass::mean()).slice([0..1]).into_scalar::<f32>());
+    println!("mean network: {:.4}", net.forward(x.clone(), &Pass::mean()).narrow(0, 0, 1).into_scalar::<f32>());
 
     let model = from_fn(|x: Tensor<2>, pass| Point(net.forward(x, pass)));
     let prediction = MonteCarlo::new(100).seed(7).predict(&model, x)?;
