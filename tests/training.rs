@@ -231,7 +231,7 @@ fn parts_of_other_widths_are_refused() {
     let [train, _] = parts(line);
     let [_, valid] = parts(|x, noise| [line(x, noise), line(x, noise)].concat());
     let error = fit(mlp(REGRESSION, &Device::flex()), &config(1), [train, valid], &Device::flex(), Quiet).unwrap_err();
-    assert_eq!(error.to_string(), "columns of the validation part: expected 3, found 4");
+    assert_eq!(error.to_string(), "targets of the validation part: expected 1, found 2");
 }
 
 #[test]
