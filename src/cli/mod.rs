@@ -5,6 +5,7 @@ mod list;
 mod numbers;
 mod predict;
 mod progress;
+mod reading;
 mod show;
 mod train;
 

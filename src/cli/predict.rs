@@ -1,30 +1,31 @@
 //! `burn-zoo predict`: a table in, the same table with predictions and their uncertainty out.
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read, Write},
-};
+use std::io::Write;
 
 use anyhow::{Context, Result, anyhow, bail};
 use burn_zoo::{
     Error,
+    data::read::{Dialect, Record},
     uncertainty::{MonteCarlo, RegressionPrediction},
     zoo::Model,
 };
 use clap::ValueEnum;
-use csv::{ReaderBuilder, StringRecord, WriterBuilder};
+use csv::WriterBuilder;
 use serde_json::{Map, Value, json};
 
 use super::{
     OnDevice, Usage,
     numbers::{bytes, fixed, significant},
-    open, write_columns,
+    open,
+    reading::Reading,
+    write_columns,
 };
 
-/// Predict the rows of a CSV file, with uncertainty
+/// Predict the rows of a table, with uncertainty
 ///
-/// Columns are matched by name, in any order; columns that the model does not
-/// use are passed through. Adds mean, sd (total), sd_epistemic (networks
+/// Reads CSV and its kin, gzipped or not: delimiter and decimal comma are found
+/// out, or refused with the option that says them. Columns are matched by name,
+/// in any order; columns that the model does not use are passed through. Adds mean, sd (total), sd_epistemic (networks
 /// disagree), sd_aleatoric (noise of the data), lower and upper, all in the
 /// target's unit. The same arguments give the same bytes. A header without rows
 /// is answered by a header without rows.
@@ -32,7 +33,7 @@ use super::{
 pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
     model: String,
-    /// A CSV file with a header, or - for standard input
+    /// A file with a table, or - for standard input
     #[arg(long, value_name = "FILE")]
     input: String,
     /// The number of sampled networks
@@ -53,6 +54,8 @@ pub struct Args {
     /// Leave out the columns that the model does not use
     #[arg(long)]
     no_passthrough: bool,
+    #[command(flatten)]
+    reading: Reading,
     #[command(flatten)]
     device: OnDevice,
 }
@@ -88,24 +91,20 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Err(Usage(format!("--interval {level} is given twice")).into());
     }
     let name = if args.input == "-" { "standard input" } else { &args.input };
-    let source: Box<dyn Read> = match args.input.as_str() {
-        "-" => Box::new(io::stdin().lock()),
-        file => Box::new(BufReader::new(File::open(file).with_context(|| file.to_string())?)),
-    };
-    let mut reader = ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(source);
-    let header = reader.headers().map_err(|error| unreadable(error, name))?.clone();
+    let mut reader = args.reading.open(&args.input)?;
+    let dialect = reader.dialect().clone();
+    let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns())? };
     let columns = Columns::find(&model, &header, args).with_context(|| name.to_string())?;
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
 
     let mut sink = Sink::new(args, &columns.names, out)?;
     let mut records = reader.records();
     loop {
-        let block: Vec<StringRecord> =
-            records.by_ref().take(BLOCK).collect::<Result<_, _>>().map_err(|error| unreadable(error, name))?;
+        let block: Vec<Record> = records.by_ref().take(BLOCK).collect::<Result<_, _>>()?;
         if block.is_empty() {
             break;
         }
-        let rows = block.iter().map(|record| columns.numbers(record, name)).collect::<Result<Vec<_>>>()?;
+        let rows = block.iter().map(|record| columns.numbers(record, &dialect, name)).collect::<Result<Vec<_>>>()?;
         let mut written = Ok(());
         let done = model.predict_each(&rows, &monte_carlo, |range, prediction| {
             let lines = columns.lines(&block[range], &prediction.regression()?, args)?;
@@ -116,13 +115,28 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         });
         done.map_err(|error| match error {
             Error::NotFinite { row, value, .. } => {
-                anyhow!("{}: the prediction is {value}: a number of this row is too large", place(&block[row], name))
+                anyhow!(
+                    "{name}, line {}: the prediction is {value}: a number of this row is too large",
+                    block[row].line
+                )
             }
             other => other.into(),
         })?;
         written?;
     }
     sink.end()
+}
+
+/// The names of columns that have none: the model's, in its order.
+fn by_position(model: &Model, columns: &[String]) -> Result<Vec<String>> {
+    match columns.len() == model.features().len() {
+        true => Ok(model.features().to_vec()),
+        false => bail!(
+            "{} columns without names: expected the {} that the model reads",
+            columns.len(),
+            model.features().len()
+        ),
+    }
 }
 
 /// Which columns of the input the model reads, which pass through, and what the output's are called.
@@ -133,22 +147,15 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(model: &Model, header: &StringRecord, args: &Args) -> Result<Self> {
-        if header.is_empty() {
-            bail!("empty: expected a header with the names of the columns");
-        }
-        if header.len() == 1 && header[0].contains([';', '\t']) {
-            bail!("the header is one cell: expected cells separated by commas");
-        }
-        let at = |feature: &String| match header.iter().filter(|name| name == feature).count() {
-            1 => Ok((header.iter().position(|name| name == feature).expect("there is one"), feature.clone())),
-            0 => bail!("no column `{feature}`, which the model reads{}", nearest(feature, model, header)),
-            n => bail!("{n} columns are called `{feature}`: expected one"),
+    fn find(model: &Model, header: &[String], args: &Args) -> Result<Self> {
+        let at = |feature: &String| match header.iter().position(|name| name == feature) {
+            Some(column) => Ok((column, feature.clone())),
+            None => bail!("no column `{feature}`, which the model reads{}", nearest(feature, model, header)),
         };
         let features = model.features().iter().map(at).collect::<Result<Vec<_>>>()?;
         let used = |column: &usize| features.iter().any(|(at, _)| at == column);
         let passed: Vec<usize> = (0..header.len()).filter(|column| !args.no_passthrough && !used(column)).collect();
-        let mut names: Vec<String> = passed.iter().map(|&column| header[column].to_string()).collect();
+        let mut names: Vec<String> = passed.iter().map(|&column| header[column].clone()).collect();
         for target in model.targets() {
             let suffix = if model.targets().len() > 1 { format!("_{target}") } else { String::new() };
             names.extend(["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(|name| format!("{name}{suffix}")));
@@ -166,16 +173,13 @@ impl Columns {
         Ok(Self { features, passed, names })
     }
 
-    fn numbers(&self, record: &StringRecord, file: &str) -> Result<Vec<f64>> {
+    fn numbers(&self, record: &Record, dialect: &Dialect, file: &str) -> Result<Vec<f64>> {
         let number = |(column, name): &(usize, String)| {
-            let cell = record[*column].trim();
-            match cell.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(number),
-                _ => {
-                    let place = format!("{}, column `{name}`", place(record, file));
-                    Err(Error::Value { place, value: cell.to_string(), expected: "a number" }.into())
-                }
-            }
+            let cell = &record.cells[*column];
+            dialect.number(cell).ok_or_else(|| {
+                let place = format!("{file}, line {}, column `{name}`", record.line);
+                Error::Value { place, value: cell.clone(), expected: "a number" }.into()
+            })
         };
         self.features.iter().map(number).collect()
     }
@@ -183,7 +187,7 @@ impl Columns {
     /// The output's cells: text that passes through, and numbers.
     fn lines(
         &self,
-        records: &[StringRecord],
+        records: &[Record],
         prediction: &RegressionPrediction,
         args: &Args,
     ) -> burn_zoo::Result<Vec<Vec<Cell>>> {
@@ -191,9 +195,9 @@ impl Columns {
             args.interval.iter().map(|&level| prediction.interval(level)).collect::<burn_zoo::Result<Vec<_>>>()?;
         let aleatoric = prediction.aleatoric_variance()?;
         let targets = prediction.targets();
-        let line = |(row, record): (usize, &StringRecord)| {
+        let line = |(row, record): (usize, &Record)| {
             let mut line: Vec<Cell> =
-                self.passed.iter().map(|&column| Cell::Text(record[column].to_string())).collect();
+                self.passed.iter().map(|&column| Cell::Text(record.cells[column].clone())).collect();
             for entry in row * targets..(row + 1) * targets {
                 let (epistemic, aleatoric) = (prediction.epistemic_variance()[entry], aleatoric[entry]);
                 let moments =
@@ -207,36 +211,19 @@ impl Columns {
     }
 }
 
-/// Where a record is.
-fn place(record: &StringRecord, file: &str) -> String {
-    format!("{file}, line {}", record.position().map_or(0, csv::Position::line))
-}
-
-/// What is wrong with a file that is no table.
-fn unreadable(error: csv::Error, file: &str) -> anyhow::Error {
-    let place = error.position().map_or(file.to_string(), |position| format!("{file}, line {}", position.line()));
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            anyhow!("{place}: the number of cells is {len}: expected {expected_len}, as in the header")
-        }
-        csv::ErrorKind::Utf8 { .. } => anyhow!("{place}: the text is not UTF-8"),
-        _ => anyhow::Error::from(error).context(place),
-    }
-}
-
 /// The first item that was there before.
 fn twice<T: PartialEq>(items: &[T]) -> Option<&T> {
     (1..items.len()).find(|&at| items[..at].contains(&items[at])).map(|at| &items[at])
 }
 
 /// The column that may be meant, among those that the model does not read anyway; else all that there are.
-fn nearest(feature: &str, model: &Model, header: &StringRecord) -> String {
+fn nearest(feature: &str, model: &Model, header: &[String]) -> String {
     let fold = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '.'], "");
-    let likeness = |name: &&str| strsim::jaro_winkler(&fold(name), &fold(feature));
-    let spare = header.iter().filter(|name| !model.features().iter().any(|feature| feature == name));
+    let likeness = |name: &&String| strsim::jaro_winkler(&fold(name), &fold(feature));
+    let spare = header.iter().filter(|name| !model.features().iter().any(|feature| feature == *name));
     match spare.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.85) {
         Some(name) => format!(": did you mean `{name}`?"),
-        None => format!("; found `{}`", header.iter().collect::<Vec<_>>().join("`, `")),
+        None => format!("; found `{}`", header.join("`, `")),
     }
 }
 

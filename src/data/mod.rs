@@ -1,5 +1,6 @@
 //! Data: tables that are built in, splits, scaling.
 
+pub mod read;
 mod scaler;
 mod split;
 mod table;
