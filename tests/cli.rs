@@ -333,7 +333,10 @@ fn a_table_that_cannot_be_predicted_is_refused_by_place() {
         .unwrap();
     let args = ["predict", MODEL, "--input", "in.csv", "--format", "csv"];
     let ran = burn_zoo(directory.path(), &args);
-    assert_eq!((ran.code, ran.err.as_str()), (Some(1), "error: in.csv, line 2: the text is not UTF-8\n"));
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(1), "error: in.csv, line 2, column 13: `\u{fffd}` is not UTF-8: save the file as UTF-8\n")
+    );
 }
 
 #[test]
