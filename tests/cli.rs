@@ -335,7 +335,7 @@ fn a_table_that_cannot_be_predicted_is_refused_by_place() {
     let ran = burn_zoo(directory.path(), &args);
     assert_eq!(
         (ran.code, ran.err.as_str()),
-        (Some(1), "error: in.csv, line 2, column 13: `�` is not UTF-8: save the file as UTF-8\n")
+        (Some(1), "error: in.csv, line 2, column 13: `\u{fffd}` is not UTF-8: save the file as UTF-8\n")
     );
 }
 
