@@ -1,7 +1,10 @@
 //! Trains on wine-red, predicts with 90 % intervals, counts how often they hold, and draws the band of a curve with a gap in its data:
 //! `cargo run --example mlp`. `--seeds 5` prints the table of docs/wine-red.md instead.
 
-use std::{error::Error, path::PathBuf};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::Device;
 use burn_zoo::{
@@ -21,7 +24,7 @@ struct Args {
     #[arg(long, env = "BURN_ZOO_DEVICE")]
     device: Option<DeviceSpec>,
     /// Print a table over so many seeds instead
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Where to put the plots
     #[arg(long, default_value = "out")]
@@ -35,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match args.seeds {
         Some(seeds) => seeds_table(seeds, &device),
         None => {
+            std::fs::create_dir_all(&args.out).map_err(|error| format!("{}: {error}", args.out.display()))?;
             wine(&device)?;
             gap(&device, &args.out)
         }
@@ -74,7 +78,7 @@ fn wine(device: &Device) -> Result<(), Box<dyn Error>> {
 }
 
 /// A curve with a gap in its data: there the networks disagree. Beyond the data on either side they need not: the spread is no alarm.
-fn gap(device: &Device, out: &PathBuf) -> Result<(), Box<dyn Error>> {
+fn gap(device: &Device, out: &Path) -> Result<(), Box<dyn Error>> {
     let n = 200;
     let (place, noise) = (Key::new(1).uniform(0, 1, n), Key::new(2).normal(0, 1, n));
     let curve = |x: f64| x.sin() + 0.3 * x;
@@ -113,7 +117,6 @@ fn gap(device: &Device, out: &PathBuf) -> Result<(), Box<dyn Error>> {
             &seen.iter().map(|row| row[0]).collect::<Vec<_>>(),
             &seen.iter().map(|row| row[1]).collect::<Vec<_>>(),
         );
-    std::fs::create_dir_all(out)?;
     for name in ["mlp-gap.svg", "mlp-gap.png"] {
         figure.save(out.join(name))?;
         println!("wrote {}", out.join(name).display());

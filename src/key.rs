@@ -82,7 +82,8 @@ impl Key {
         self.0[0] as u64 | (self.0[1] as u64) << 32
     }
 
-    /// The order of `0..n` that this key stands for, every order equally likely (Fisher & Yates).
+    /// The order of `0..n` that this key stands for, every order equally likely (Fisher & Yates). It is made of the words that [`uniform`](Self::uniform)
+    /// would be made of: a key that orders draws nothing else.
     pub fn permutation(self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         for last in (1..n).rev() {

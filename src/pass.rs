@@ -270,7 +270,7 @@ impl<'a> Pass<'a> {
         Some(TensorData::new(values, drawn))
     }
 
-    /// The keys of passes that draw one network each and differ in nothing else: they may share a batch.
+    /// The keys of passes that draw one network each, and differ in nothing else: they may share a batch. Batch statistics may not.
     pub(crate) fn network_keys(passes: &[Pass<'_>]) -> Option<Vec<Key>> {
         let first = passes.first()?;
         passes
@@ -279,7 +279,7 @@ impl<'a> Pass<'a> {
                 Draws::Network(key)
                     if pass.recorder.is_none()
                         && pass.site.hash == first.site.hash
-                        && pass.statistics == first.statistics =>
+                        && pass.statistics == Statistics::Running =>
                 {
                     Some(key)
                 }

@@ -90,6 +90,10 @@ impl Settings {
         };
         self.train.check()?;
         self.model.config(1, 1).check().map_err(within("model"))?;
+        if self.model.batch_norm && self.train.batch_size == 1 {
+            let expected = "at least 2 with model.batch_norm: one row has no variance";
+            return Err(Error::config("train.batch_size", 1, expected));
+        }
         check_shares(self.data.split).map_err(within("data"))
     }
 
@@ -98,7 +102,8 @@ impl Settings {
     /// # Errors
     /// [`Error::Unknown`] with the nearest known path; [`Error::Config`] for a value of another kind.
     pub fn set(&self, path: &str, value: &str) -> Result<Self> {
-        let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+        let parsed = format!("value = {value}").parse::<Table>().ok();
+        let parsed = parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
         self.overlay(vec![(path.to_string(), parsed.unwrap_or_else(|| Value::String(value.to_string())))])
     }
 

@@ -182,7 +182,7 @@ pub trait Predictive: Sized + Send {
     /// The prediction that all passes make together.
     ///
     /// # Errors
-    /// As the prediction says: numbers that are not finite.
+    /// As the output's kind says; those of this crate have none.
     fn summarise(kind: Self::Kind, samples: Samples) -> Result<Self::Prediction>;
 }
 
@@ -209,6 +209,7 @@ pub struct Samples {
     passes: usize,
     rows: usize,
     width: usize,
+    /// `[rows, passes, width]`: rows are joined at the end.
     values: Vec<f32>,
 }
 
@@ -219,7 +220,9 @@ impl Samples {
     /// If the number of values is not the product.
     pub fn new([passes, rows, width]: [usize; 3], values: Vec<f32>) -> Self {
         assert_eq!(values.len(), passes * rows * width, "samples of {passes} x {rows} x {width}");
-        Self { passes, rows, width, values }
+        let at = |pass: usize, row: usize| &values[(pass * rows + row) * width..][..width];
+        let by_row = (0..rows).flat_map(|row| (0..passes).flat_map(move |pass| at(pass, row))).copied().collect();
+        Self { passes, rows, width, values: by_row }
     }
 
     /// `[passes, rows, width]`
@@ -229,25 +232,21 @@ impl Samples {
 
     /// The numbers of one row in one pass.
     pub fn row(&self, pass: usize, row: usize) -> &[f32] {
-        let at = (pass * self.rows + row) * self.width;
+        let at = (row * self.passes + pass) * self.width;
         &self.values[at..at + self.width]
     }
 
     /// All values, in the order `[passes, rows, width]`.
-    pub fn values(&self) -> &[f32] {
-        &self.values
+    pub fn values(&self) -> Vec<f32> {
+        let row = |pass| (0..self.rows).flat_map(move |row| self.row(pass, row));
+        (0..self.passes).flat_map(row).copied().collect()
     }
 }
 
 impl Joinable for Samples {
     fn join(&mut self, next: Self) {
         assert_eq!((self.passes, self.width), (next.passes, next.width), "samples of different models");
-        let (old, new) = (self.rows * self.width, next.rows * next.width);
-        let values = (0..self.passes).flat_map(|pass| {
-            let (old, new) = (pass * old..(pass + 1) * old, pass * new..(pass + 1) * new);
-            self.values[old].iter().chain(&next.values[new]).copied()
-        });
-        self.values = values.collect();
+        self.values.extend(next.values);
         self.rows += next.rows;
     }
 }

@@ -37,7 +37,7 @@ fn list_names_every_model_of_the_zoo() {
     let table = burn_zoo(here(), &["list"]).data();
     let names: Vec<&str> = table.lines().skip(1).map(|line| line.split_whitespace().next().unwrap()).collect();
     assert_eq!(names, zoo::list().iter().map(|entry| entry.name).collect::<Vec<_>>());
-    assert_eq!(burn_zoo(here(), &["list", "wine"]).data(), table);
+    assert_eq!(burn_zoo(here(), &["list", "*wine*"]).data(), table);
     assert_eq!(burn_zoo(here(), &["list", "no such model"]).data().lines().count(), 1);
 }
 
@@ -416,7 +416,7 @@ fn a_prediction_that_cannot_be_made_says_why() {
         (
             "mlp/wine-red --input in.csv --passes 0",
             2,
-            "invalid value '0' for '--passes <PASSES>': 0 is not in 1..=4294967295",
+            "invalid value '0' for '--passes <PASSES>': 0 is not in 1..=1000000",
         ),
         (
             "mlp/wine-red --input in.csv --memory 1T",
@@ -631,4 +631,36 @@ fn help_fits_into_80_columns() {
     }
     let output = Command::new(BURN_ZOO).arg("--version").output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("burn-zoo {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_line_of_the_users_breaks_no_line_of_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    let wine = wine_csv(1);
+    fs::write(directory.path().join("in.csv"), wine.replace("0.7,", "\"9\n4\",")).unwrap();
+    for args in [
+        &["predict", MODEL, "--input", "in.csv"][..],
+        &["predict", "a\nb", "--input", "in.csv"],
+        &["predict", MODEL, "--input", "a\nb"],
+        &["train", "mlp", "--data", "wine-red", "--out", "m", "--set", "foo\nbar=1"],
+        &["train", "mlp", "--data", "wine-red", "--out", "m", "--set", "train.epochs=1\nx=2"],
+    ] {
+        let ran = burn_zoo(directory.path(), args);
+        assert!(ran.code != Some(0) && ran.err.lines().count() == 1, "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn settings_that_no_machine_or_file_can_hold_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let train = ["train", "mlp", "--data", "wine-red", "--out", "m"];
+    for (set, says) in [
+        (&["--set", "model.hidden=[1000000,1000000]"][..], "at most 2147483648 parameters"),
+        (&["--set", "model.hidden=[9223372036854775807]"], "at most 2147483648 parameters"),
+        (&["--seed", "18446744073709551615"], "at most 9223372036854775807"),
+        (&["--set", "train.batch_size=1", "--set", "model.batch_norm=true"], "one row has no variance"),
+    ] {
+        let ran = burn_zoo(directory.path(), &[&train[..], set].concat());
+        assert!(ran.code == Some(2) && ran.err.contains(says), "{set:?}: {:?} {}", ran.code, ran.err);
+    }
 }

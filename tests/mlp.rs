@@ -11,7 +11,7 @@ use burn::{
     tensor::{Device, Distribution, Tensor, TensorData},
 };
 use burn_zoo::{
-    Error, Key, Law, Pass, Recorder, Stochastic,
+    Error, Key, Law, Pass, Recorder, Statistics, Stochastic,
     models::{Mlp, MlpConfig, Noise, Task},
     nn::Activation,
     outputs::Outputs,
@@ -431,6 +431,11 @@ fn passes_that_cannot_share_a_batch_run_one_by_one() {
         }
         assert_eq!(recorder.draws().len(), 2 * 3, "{name}: once in the batch, once by hand");
         assert!(run_many(&mlp, &x, &[]).is_empty(), "{name}: no passes, no outputs");
+        let by_batch = [1, 2].map(|seed| Pass::network(Key::new(seed)).with_statistics(Statistics::Batch));
+        for (found, pass) in run_many(&mlp, &x, &by_batch).iter().zip(&by_batch) {
+            let alone = values(mlp.forward(x.clone(), pass));
+            assert_near(found, &alone, 1e-6, &format!("{name}: statistics are each network's own"));
+        }
     }
 }
 

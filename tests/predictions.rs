@@ -469,3 +469,22 @@ proptest! {
         prop_assert!(score >= -1e-9 && score.is_finite());
     }
 }
+
+#[test]
+fn intervals_are_as_right_in_small_units_as_in_large_ones() {
+    let (_, device) = devices().swap_remove(0);
+    let own = unknown(&device).with_tau(&[4.0]).unwrap().interval(0.9).unwrap();
+    for scale in [1e-20, 1e20] {
+        let there = unknown(&device).in_units(&[scale], &[0.0]).unwrap().with_tau(&[4.0 / scale / scale]).unwrap();
+        let there = there.interval(0.9).unwrap();
+        for (own, there) in own.lower.iter().chain(&own.upper).zip(there.lower.iter().chain(&there.upper)) {
+            assert!((there / scale - own).abs() < 1e-10 * (1.0 + own.abs()), "{scale}: {own} and {there}");
+        }
+    }
+}
+
+#[test]
+fn an_interval_that_holds_nearly_everything_is_alike_on_both_sides() {
+    let interval = points(&[-1.0, 1.0]).with_tau(&[1.0]).unwrap().interval(1.0 - 1e-15).unwrap();
+    assert!((interval.lower[0] + interval.upper[0]).abs() < 1e-9, "{interval:?}");
+}

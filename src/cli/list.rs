@@ -10,7 +10,8 @@ use super::{Listing, numbers::fixed, write_columns};
 /// List the models that come with burn-zoo
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only names with this text in them
+    /// Only names like this: * stands for any text
+    #[arg(value_name = "GLOB")]
     filter: Option<String>,
     /// How to write the list
     #[arg(long, value_enum, default_value_t)]
@@ -19,7 +20,7 @@ pub struct Args {
 
 /// Writes a line for each model.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let wanted = |name: &str| args.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    let wanted = |name: &str| args.filter.as_ref().is_none_or(|glob| matches(glob, name));
     let entries = zoo::list().iter().filter(|entry| wanted(entry.name));
     let files = entries.map(|entry| Ok((entry.name, entry.file()?))).collect::<burn_zoo::Result<Vec<_>>>()?;
     if args.format == Listing::Json {
@@ -45,4 +46,29 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     };
     let rows: Vec<_> = files.iter().map(row).collect();
     Ok(write_columns(out, &["name", "data", "target", "params", "bytes", "rmse", "coverage"], &rows)?)
+}
+
+/// Whether `name` is like `glob`, in which `*` stands for any text.
+fn matches(glob: &str, name: &str) -> bool {
+    match glob.split_once('*') {
+        None => glob == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            (0..=name.len()).filter(|&at| name.is_char_boundary(at)).any(|at| matches(rest, &name[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for glob in ["mlp/wine-red", "*", "mlp/*", "*wine*", "m*/*red"] {
+            assert!(matches(glob, "mlp/wine-red"), "{glob}");
+        }
+        for glob in ["", "mlp", "wine*", "mlp/*x", "*wine"] {
+            assert!(!matches(glob, "mlp/wine-red"), "{glob}");
+        }
+    }
 }

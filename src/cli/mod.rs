@@ -111,7 +111,19 @@ pub fn main() -> ExitCode {
 
 /// One line on standard error, if anybody reads it.
 fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", one_line(line, 2000));
+}
+
+/// The beginning of a text, without control characters: what a user's file or argument holds must not break lines of ours.
+fn one_line(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    for c in text.chars().take(longest) {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    if text.chars().nth(longest).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// What is wrong with the arguments, in one line.
@@ -144,13 +156,26 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
 }
 
+/// What is written about a model of the zoo, or about one that was saved in a directory.
+fn describe(name: &str) -> Result<zoo::ModelFile> {
+    match zoo::find(name) {
+        Ok(entry) => Ok(entry.file()?),
+        Err(_) if Path::new(name).exists() => Ok(zoo::ModelFile::open(Path::new(name))?),
+        Err(error) => Err(no_model(&error)),
+    }
+}
+
+fn no_model(error: &Error) -> anyhow::Error {
+    Usage(format!("{error} (nor is it a directory that `train` wrote)")).into()
+}
+
 /// A model of the zoo, or one that was saved in a directory.
 fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
     let device = device.init()?;
     match zoo::find(name) {
         Ok(entry) => Ok(entry.load(&device)?),
         Err(_) if Path::new(name).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
-        Err(error) => Err(Usage(format!("{error} (nor is it a directory that `train` wrote)")).into()),
+        Err(error) => Err(no_model(&error)),
     }
 }
 

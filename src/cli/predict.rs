@@ -1,6 +1,6 @@
 //! `burn-zoo predict`: a table in, the same table with predictions and their uncertainty out.
 
-use std::io::Write;
+use std::{collections::HashSet, io::Write};
 
 use anyhow::{Context, Result, anyhow, bail};
 use burn_zoo::{
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{
     OnDevice, Usage,
     numbers::{bytes, fixed, significant},
-    open,
+    one_line, open,
     reading::Reading,
     write_columns,
 };
@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     input: String,
     /// The number of sampled networks
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     passes: u32,
     /// The probability that an interval shall hold; may be given several times
     #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
@@ -48,7 +48,8 @@ pub struct Args {
     /// Draws the networks
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// At most so many bytes for samples; smaller blocks, same numbers
+    /// At most so many bytes for samples, a row at least; smaller blocks, same
+    /// numbers
     #[arg(long, default_value = "512M", value_parser = bytes)]
     memory: usize,
     /// Leave out the columns that the model does not use
@@ -87,7 +88,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if model.file().tau.is_none() && model.mlp().task().output() != burn_zoo::outputs::OutputKind::Gaussian {
         return Err(Usage(format!("{}: trained with model.noise = none, so there is no interval", args.model)).into());
     }
-    if let Some(level) = twice(&args.interval) {
+    if let Some(level) = twice(&args.interval.iter().map(ToString::to_string).collect::<Vec<_>>()) {
         return Err(Usage(format!("--interval {level} is given twice")).into());
     }
     let name = if args.input == "-" { "standard input" } else { &args.input };
@@ -153,8 +154,9 @@ impl Columns {
             None => bail!("no column `{feature}`, which the model reads{}", nearest(feature, model, header)),
         };
         let features = model.features().iter().map(at).collect::<Result<Vec<_>>>()?;
-        let used = |column: &usize| features.iter().any(|(at, _)| at == column);
-        let passed: Vec<usize> = (0..header.len()).filter(|column| !args.no_passthrough && !used(column)).collect();
+        let used: HashSet<usize> = features.iter().map(|(at, _)| *at).collect();
+        let passed: Vec<usize> =
+            (0..header.len()).filter(|column| !args.no_passthrough && !used.contains(column)).collect();
         let mut names: Vec<String> = passed.iter().map(|&column| header[column].clone()).collect();
         for target in model.targets() {
             let suffix = if model.targets().len() > 1 { format!("_{target}") } else { String::new() };
@@ -212,8 +214,9 @@ impl Columns {
 }
 
 /// The first item that was there before.
-fn twice<T: PartialEq>(items: &[T]) -> Option<&T> {
-    (1..items.len()).find(|&at| items[..at].contains(&items[at])).map(|at| &items[at])
+fn twice(items: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    items.iter().find(|item| !seen.insert(*item))
 }
 
 /// The column that may be meant, among those that the model does not read anyway; else all that there are.
@@ -264,7 +267,9 @@ impl<'a> Sink<'a> {
             Cell::Number(x) => number(*x),
         };
         match self.format {
-            Format::Table => self.table.push(line.iter().map(|cell| text(cell, fixed)).collect()),
+            Format::Table => {
+                self.table.push(line.iter().map(|cell| one_line(&text(cell, fixed), usize::MAX)).collect());
+            }
             Format::Csv => {
                 let cells: Vec<String> = line.iter().map(|cell| text(cell, |x| significant(x, 9))).collect();
                 csv_line(self.out, cells.iter().map(String::as_str))?;

@@ -3,10 +3,10 @@
 use std::{io::Write, path::Path};
 
 use anyhow::Result;
-use burn_zoo::{DeviceSpec, zoo};
+use burn_zoo::zoo;
 use clap::ValueEnum;
 
-use super::{numbers::fixed, open, write_columns};
+use super::{describe, numbers::fixed, write_columns};
 
 /// Describe a model: what it reads and predicts, its network, its scores
 #[derive(clap::Args)]
@@ -31,15 +31,14 @@ enum Format {
 
 /// Writes the description.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let model = open(&args.model, DeviceSpec::default_spec())?;
-    let file = model.file();
+    let file = describe(&args.model)?;
     match args.format {
         Format::Toml => write!(out, "{}", file.to_toml())?,
         Format::Card => match zoo::find(&args.model) {
             Ok(entry) => write!(out, "{}", entry.card())?,
             Err(_) => anyhow::bail!("{} has no card: only models of the zoo have", Path::new(&args.model).display()),
         },
-        Format::Text => text(&args.model, file, out)?,
+        Format::Text => text(&args.model, &file, out)?,
     }
     Ok(())
 }
@@ -52,8 +51,10 @@ fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "columns   {}", data.features.join(", "))?;
     writeln!(
         out,
-        "network   hidden {:?}, rates {} on the inputs, {} behind",
+        "network   hidden {:?}{}, {}, rates {} on the inputs, {} behind",
         model.hidden,
+        if model.batch_norm { " with batch norm" } else { "" },
+        model.activation,
         model.input_rate,
         rates.join(", ")
     )?;
@@ -63,7 +64,8 @@ fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
         file.weights.params, file.weights.bytes, file.weights.sha256
     )?;
     let [train, valid, test] = data.rows;
-    writeln!(out, "rows      {train} trained, {valid} chose the epoch and tau, {test} test")?;
+    let chose = if file.tau.is_some() { "the epoch and tau" } else { "the epoch" };
+    writeln!(out, "rows      {train} trained, {valid} chose {chose}, {test} test")?;
     if let Some(tau) = &file.tau {
         let sd: Vec<String> = tau.monte_carlo.iter().map(|tau| fixed(tau.sqrt().recip())).collect();
         writeln!(out, "noise     constant, standard deviation {}", sd.join(", "))?;

@@ -47,7 +47,7 @@ pub struct Args {
 /// Trains, saves, and writes the scores on the test part.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let settings = settings(args)?;
-    if args.out.exists() {
+    if args.out.symlink_metadata().is_ok() {
         anyhow::bail!("{}: there is something already: choose a new directory", args.out.display());
     }
     check_place(&args.out)?;
@@ -79,6 +79,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 
 /// That the directory can be made: to be found before the training, not behind it.
 fn check_place(out: &Path) -> Result<()> {
+    if out.file_name().is_none() {
+        return Err(Usage(format!("--out {}: expected the name of a new directory", out.display())).into());
+    }
     let exists = |place: &&Path| place.as_os_str().is_empty() || place.exists();
     let place = out.ancestors().skip(1).find(exists).unwrap_or(Path::new(""));
     let probe = place.join(format!(".burn-zoo.{}", std::process::id()));
@@ -107,16 +110,40 @@ fn settings(args: &Args) -> Result<Settings> {
     if let Some(seed) = args.seed {
         settings.train.seed = seed;
     }
-    settings.check().map_err(usage)?;
+    let from_file = args.family != "mlp" && args.set.is_empty();
+    match settings.check() {
+        Err(error) if from_file => Err(error).with_context(|| args.family.clone()),
+        checked => checked.map_err(usage),
+    }?;
     Ok(settings)
 }
 
 /// The command that makes this model again; where it was saved does not matter.
 fn command(args: &Args) -> String {
-    let mut words = vec!["burn-zoo train".to_string(), args.family.clone(), format!("--data {}", args.data)];
-    words.extend(args.target.iter().map(|target| format!("--target {target}")));
-    words.extend(args.set.iter().map(|set| format!("--set {set}")));
+    let mut words = vec!["burn-zoo train".to_string(), word(&args.family), format!("--data {}", word(&args.data))];
+    words.extend(args.target.iter().map(|target| format!("--target {}", word(target))));
+    words.extend(args.set.iter().map(|set| format!("--set {}", word(set))));
     words.extend(args.seed.iter().map(|seed| format!("--seed {seed}")));
     words.push("--out DIR".to_string());
     words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn word(text: &str) -> String {
+    match !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_./=,:-".contains(c)) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(word("train.epochs=20"), "train.epochs=20");
+        assert_eq!(word("fixed acidity"), "'fixed acidity'");
+        assert_eq!(word("it's"), "'it'\\''s'");
+    }
 }

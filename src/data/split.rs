@@ -29,7 +29,11 @@ impl Split {
         let end = |share: f64| (share * rows as f64).round() as usize;
         let (train, valid) = (end(shares[0]), end(shares[0] + shares[1]));
         if train == 0 || valid <= train || rows <= valid {
-            return Err(Error::config("split", format!("{shares:?} of {rows} rows"), "at least one row in each part"));
+            return Err(Error::config(
+                "data.split",
+                format!("{shares:?} of {rows} rows"),
+                "at least one row in each part",
+            ));
         }
         let order = split_key.permutation(rows);
         Ok(Self { train: order[..train].to_vec(), valid: order[train..valid].to_vec(), test: order[valid..].to_vec() })

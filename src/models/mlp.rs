@@ -16,14 +16,14 @@ use crate::{
     outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point},
     pass::Pass,
     rate::Rate,
-    stochastic::{Predictive, Stochastic},
+    stochastic::{Batch, Predictive, Stochastic},
 };
 
 /// Configuration of [`Mlp`].
 ///
 /// # Rates
 /// Usual are 0.2 to 0.5. Srivastava et al. drop 0.2 of real-valued inputs and 0.2 to 0.5 of hidden units (their appendix A). Gal &
-/// Ghahramani put the same rate before *every* weight layer, 0.005 to 0.1 for tables of 300 to 50 000 rows and 50 units. Below the usual range
+/// Ghahramani put the same rate before *every* weight layer, 0.005 to 0.1 for tables of 300 to 46 000 rows and 50 or 100 units. Below the usual range
 /// there is little regularisation and, in Monte Carlo, little spread; far above it, too few units survive to carry the function: the
 /// network underfits, learns slowly, and the spread says more about the rate than about the data. Choose it by the validation log-likelihood.
 #[derive(Config, Debug, PartialEq)]
@@ -94,7 +94,7 @@ impl MlpConfig {
     /// That the network can be built.
     ///
     /// # Errors
-    /// [`Error::Config`] for a width of zero, and for a number of rates that is neither one nor that of the hidden layers.
+    /// [`Error::Config`] for a width of zero, for more than 2^31 parameters, and for a number of rates that is neither one nor that of the hidden layers.
     pub fn check(&self) -> Result<()> {
         self.task.check()?;
         if self.d_input == 0 {
@@ -102,6 +102,10 @@ impl MlpConfig {
         }
         if self.hidden.contains(&0) {
             return Err(Error::config("hidden", format!("{:?}", self.hidden), "widths of at least 1"));
+        }
+        if self.parameters().is_none_or(|parameters| parameters > MOST_PARAMETERS) {
+            let expected = format!("a network of at most {MOST_PARAMETERS} parameters");
+            return Err(Error::config("hidden", format!("{:?}", self.hidden), expected));
         }
         let (rates, layers) = (self.rates.len(), self.hidden.len());
         match rates == layers || rates == 1 {
@@ -286,7 +290,7 @@ impl Stochastic<Tensor<2>> for Mlp {
             Some(keys) if together > 1 => {
                 for (chunk, keys) in keys.chunks(together).enumerate() {
                     let pass = passes[0].with_networks(keys, rows);
-                    let raw = self.forward(input.clone().repeat(&[keys.len(), 1]), &pass);
+                    let raw = self.forward(input.tile(keys.len()), &pass);
                     for i in 0..keys.len() {
                         let raw = raw.clone().narrow(0, i * rows, rows);
                         sink(chunk * together + i, meaning(raw, self.task.output()));
@@ -297,6 +301,9 @@ impl Stochastic<Tensor<2>> for Mlp {
         }
     }
 }
+
+/// What no single machine trains: a wrong digit in a width, found before it is allocated.
+const MOST_PARAMETERS: usize = 1 << 31;
 
 /// Rows of a folded batch: beyond a few hundred, a larger product is not a faster one.
 const FOLDED_ROWS: usize = 512;

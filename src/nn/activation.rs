@@ -24,6 +24,20 @@ pub enum Activation {
     Selu,
 }
 
+impl std::fmt::Display for Activation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Relu => "relu",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+            Self::Gelu => "gelu",
+            Self::Silu => "silu",
+            Self::Elu => "elu",
+            Self::Selu => "selu",
+        })
+    }
+}
+
 impl Activation {
     /// All of them, in the order of their names in the docs.
     pub const ALL: [Self; 7] = [Self::Relu, Self::Tanh, Self::Sigmoid, Self::Gelu, Self::Silu, Self::Elu, Self::Selu];

@@ -16,7 +16,7 @@ use crate::key::Key;
 /// ```
 /// That is Burn's and PyTorch's default law for `Linear`. What Burn's own initialisation would have drawn depends on the backend, on the process's one
 /// generator and on which parameter is used first; this does not. Other modules' parameters stay as they are.
-/// What was frozen is trained again.
+/// What was frozen is trained again. Layers are taken to be in Burn's default layout, `LinearLayout::Row`.
 ///
 /// # Examples
 /// ```
@@ -57,7 +57,10 @@ impl ModuleMapper for Keyed {
         let parent = self.path[..self.path.len() - 1].join(".");
         let fan_in = match D {
             2 => *self.fan_in.entry(parent).insert_entry(shape[0]).get(),
-            _ => *self.fan_in.get(&parent).expect("a Linear's weight is visited before its bias"),
+            _ => match self.fan_in.get(&parent) {
+                Some(fan_in) => *fan_in,
+                None => return param, // somebody's own `Linear`, without a weight
+            },
         };
         let bound = 1.0 / (fan_in as f64).sqrt();
         let key = self.path.iter().fold(self.init_key, |key, segment| key.fold_str(segment));

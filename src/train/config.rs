@@ -67,6 +67,13 @@ impl TrainConfig {
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
             return Err(Error::config("train.weight_decay", self.weight_decay, "a number not below 0"));
         }
+        if i64::try_from(self.seed).is_err() {
+            return Err(Error::config(
+                "train.seed",
+                self.seed,
+                format!("at most {}, the largest that TOML holds", i64::MAX),
+            ));
+        }
         match (0.0..1.0).contains(&self.momentum) {
             true => Ok(()),
             false => Err(Error::config("train.momentum", self.momentum, "0 <= momentum < 1")),

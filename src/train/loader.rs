@@ -153,7 +153,8 @@ impl DataLoader<TrainBatch> for KeyedLoader {
             examples: self.examples.clone(),
             device: self.device.clone(),
         });
-        let workers = (0..self.workers).map(|worker| plan.clone().produce(worker, self.workers)).collect();
+        let workers = self.workers.min(plan.batches.len());
+        let workers = (0..workers).map(|worker| plan.clone().produce(worker, workers)).collect();
         Box::new(Batches { plan, workers, next: 0, done: 0 })
     }
 
@@ -237,7 +238,7 @@ impl DataLoaderIterator<TrainBatch> for Batches {
 fn batches(rows: usize, size: usize) -> Vec<Range<usize>> {
     let mut batches: Vec<_> = (0..rows).step_by(size).map(|start| start..rows.min(start + size)).collect();
     if let [.., _, last] = &batches[..]
-        && last.len() == 1
+        && (last.len(), size > 1) == (1, true)
     {
         batches.pop();
         batches.last_mut().expect("there were two").end = rows;
@@ -271,6 +272,12 @@ mod tests {
         let mut all: Vec<f32> = batches.iter().flat_map(rows).collect();
         all.sort_by(f32::total_cmp);
         assert!(all.iter().enumerate().all(|(i, &row)| row == i as f32));
+    }
+
+    #[test]
+    fn batches_of_one_row_are_that_where_they_were_asked_for() {
+        assert_eq!(batches(3, 1), [0..1, 1..2, 2..3]);
+        assert_eq!(batches(2, 20).len(), 1);
     }
 
     #[test]

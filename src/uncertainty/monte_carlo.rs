@@ -79,7 +79,7 @@ impl MonteCarlo {
     }
 
     /// At most so many bytes for samples (default 512 MiB): chunks are cut smaller where they would not fit, and a regression keeps its
-    /// samples, which intervals and likelihoods need, only while they fit.
+    /// samples, which intervals and likelihoods need, only while they fit. A chunk has at least one row, and a pass costs some hundred bytes besides.
     pub fn memory(self, bytes: usize) -> Self {
         Self { memory: bytes, ..self }
     }
@@ -118,7 +118,7 @@ impl MonteCarlo {
         M: Stochastic<I> + ?Sized,
     {
         let plan = self.plan(model, &input)?;
-        let needed = plan.bytes_a_row * input.rows();
+        let needed = plan.bytes_a_row.saturating_mul(input.rows());
         if self.keep_samples && needed > self.memory {
             return Err(Error::Memory { needed, memory: self.memory });
         }
@@ -189,7 +189,7 @@ impl MonteCarlo {
         Ok(all.expect("there are rows"))
     }
 
-    /// Runs a model that carries a state: each sampled network has its own.
+    /// Runs a model that carries a state: each sampled network has its own. Of the settings, the number of passes and the seed count.
     pub fn stream<'a, I, M>(&self, model: &'a M) -> MonteCarloStream<'a, I, M>
     where
         I: Clone,
@@ -212,7 +212,7 @@ impl MonteCarlo {
         let pass = self.passes_from(&keys[..1], 0)[0].recorded(&recorder);
         let output = self.on_inner(model.run(input.slice(0..1), &pass).packed())?;
         recorder.audit()?;
-        Ok(Plan { keys, bytes_a_row: self.passes * output.dims()[1] * size_of::<f32>(), recorder })
+        Ok(Plan { keys, bytes_a_row: self.passes.saturating_mul(output.dims()[1] * size_of::<f32>()), recorder })
     }
 
     fn check<I: Batch>(&self, input: &I) -> Result<()> {
@@ -244,7 +244,7 @@ impl MonteCarlo {
         M: Stochastic<I> + ?Sized,
     {
         // Twice: the passes' outputs on the device, and what is read back.
-        let rows = self.chunk.min(self.memory / (2 * plan.bytes_a_row).max(1)).max(1);
+        let rows = self.chunk.min(self.memory / plan.bytes_a_row.saturating_mul(2).max(1)).max(1);
         // Where nothing is ever dropped, one pass is all of them, and rounding makes no spread of differently shaped products.
         let same = plan.recorder.all_rates_zero();
         let keys = if same { &plan.keys[..1] } else { &plan.keys };

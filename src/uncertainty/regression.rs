@@ -160,6 +160,14 @@ impl RegressionPrediction {
             .collect())
     }
 
+    /// The standard deviation of an observation: the root of the total variance.
+    ///
+    /// # Errors
+    /// [`Error::NoTau`] if nothing is known about the noise of the data.
+    pub fn sd(&self) -> Result<Vec<f64>> {
+        Ok(self.total_variance()?.into_iter().map(f64::sqrt).collect())
+    }
+
     /// The precision of the noise of each target, in the targets' unit to the power of -2, if it is constant.
     pub fn tau(&self) -> Option<&[f64]> {
         match &self.noise {
@@ -299,7 +307,7 @@ impl RegressionPrediction {
         let tail = (1.0 - level) / 2.0;
         let z = normal_quantile(tail);
         let ends =
-            self.for_each_mixture(|mixture, _| (quantile(mixture, tail, z), quantile(mixture, 1.0 - tail, -z)))?;
+            self.for_each_mixture(|mixture, _| (quantile(mixture, tail, z, 1.0), quantile(mixture, tail, z, -1.0)))?;
         let (lower, upper) = ends.into_iter().unzip();
         Ok(Interval { level, lower, upper })
     }
@@ -364,7 +372,14 @@ impl RegressionPrediction {
 
 impl Joinable for RegressionPrediction {
     fn join(&mut self, next: Self) {
-        let units = |prediction: &Self| (prediction.passes, prediction.scale.clone(), prediction.shift.clone());
+        let units = |prediction: &Self| {
+            (
+                prediction.passes,
+                prediction.scale.clone(),
+                prediction.shift.clone(),
+                prediction.tau().map(<[f64]>::to_vec),
+            )
+        };
         assert_eq!(units(self), units(&next), "predictions of different models");
         self.mean.extend(next.mean);
         self.epistemic.extend(next.epistemic);
@@ -415,17 +430,18 @@ fn distribution(u: f64) -> f64 {
     0.5 * libm::erfc(-u * std::f64::consts::FRAC_1_SQRT_2)
 }
 
-/// The `p`-quantile of a mixture of Gaussians (mean, sd), given that of N(0, 1): Newton's steps, and bisection where they would leave the bracket.
-fn quantile(mixture: &[(f64, f64)], p: f64, z: f64) -> f64 {
+/// The `p`-quantile of a mixture of Gaussians (mean, sd), given that of N(0, 1), from below (`side` 1) or from above (-1): Newton's steps, and
+/// bisection where they would leave the bracket.
+fn quantile(mixture: &[(f64, f64)], p: f64, z: f64, side: f64) -> f64 {
     let t = mixture.len() as f64;
     // The components' own quantiles bracket the mixture's: below the least of them every component has less than p, and so on.
-    let ends = mixture.iter().map(|&(mean, sd)| mean + z * sd);
+    let ends = mixture.iter().map(|&(mean, sd)| side * mean + z * sd);
     let (mut low, mut high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
-    let mut x = 0.5 * (low + high);
+    let (mut x, width) = (0.5 * (low + high), high - low);
     for _ in 0..200 {
         let (mut excess, mut slope) = (-p, 0.0);
         for &(mean, sd) in mixture {
-            let u = (x - mean) / sd;
+            let u = (x - side * mean) / sd;
             excess += distribution(u) / t;
             slope += density(u) / (sd * t);
         }
@@ -436,12 +452,13 @@ fn quantile(mixture: &[(f64, f64)], p: f64, z: f64) -> f64 {
         }
         let newton = x - excess / slope;
         let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
-        if (next - x).abs() <= 1e-13 * (1.0 + x.abs()) {
-            return next;
+        // Relative to the problem: targets have units, small ones too.
+        if (next - x).abs() <= 1e-13 * (width + x.abs()) {
+            return side * next;
         }
         x = next;
     }
-    x
+    side * x
 }
 
 /// The `p`-quantile of N(0, 1), by bisection of its distribution: 60 halvings of [-40, 40] reach the last digits.

@@ -2,7 +2,7 @@
 
 use super::monte_carlo::read;
 use crate::{
-    error::Result,
+    error::{Error, Result},
     key::Key,
     pass::Pass,
     replay::Recorder,
@@ -25,7 +25,7 @@ impl<'a, I: Clone, M: StochasticStream<I>> MonteCarloStream<'a, I, M> {
     ///
     /// # Errors
     /// [`Error::NoNoise`](crate::Error::NoNoise) and [`Error::DuplicateSite`](crate::Error::DuplicateSite): the first network's first step is
-    /// audited ([`Recorder::audit`]); [`Error::NotFinite`](crate::Error::NotFinite), and the states have moved on nevertheless.
+    /// audited ([`Recorder::audit`]); [`Error::Autodiff`], where a graph would grow along the stream; [`Error::NotFinite`](crate::Error::NotFinite), and the states have moved on nevertheless.
     pub fn step(&mut self, window: I) -> Result<<M::Output as Predictive>::Prediction> {
         let (mut outputs, mut kind) = (Vec::with_capacity(self.networks.len()), None);
         for (key, state) in &mut self.networks {
@@ -38,7 +38,11 @@ impl<'a, I: Clone, M: StochasticStream<I>> MonteCarloStream<'a, I, M> {
             }
             *state = Some(next);
             kind = Some(output.kind());
-            outputs.push(output.packed());
+            let packed = output.packed();
+            if packed.is_autodiff() {
+                return Err(Error::Autodiff { what: "model" });
+            }
+            outputs.push(packed);
         }
         let rows = outputs.first().map_or(0, |output| output.dims()[0]);
         M::Output::summarise(kind.expect("there are networks"), read(outputs, 0..rows)?)

@@ -1,14 +1,15 @@
 //! `model.toml`: everything about a model but its weights.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::model::MODEL_TOML;
 use crate::{
     data::Scaler,
     error::{Error, Result},
     key::MASK_SCHEME,
-    models::MlpConfig,
+    models::{MlpConfig, Task},
     settings::{leaves, read_toml, table_of},
     train::TrainConfig,
     uncertainty::RegressionScores,
@@ -130,6 +131,7 @@ impl ModelFile {
     pub fn read(text: &str, path: &Path) -> Result<Self> {
         let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
         let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
+        file.train.check().map_err(|error| bad(error.to_string()))?;
         // Burn's configs ignore keys that they do not know.
         let known = leaves(&table_of(&file));
         let given = leaves(&text.parse().expect("it was just read"));
@@ -146,6 +148,15 @@ impl ModelFile {
         }
         file.model.check().map_err(|error| bad(error.to_string()))?;
         let targets = file.data.targets.len();
+        if let Task::Regression { targets: predicted, .. } = file.model.task
+            && predicted != targets
+        {
+            return Err(bad(format!("{targets} names of targets: expected {predicted}")));
+        }
+        let means = file.scaling.features.mean.iter().chain(&file.scaling.targets.mean);
+        if let Some(x) = means.clone().find(|x| !x.is_finite()) {
+            return Err(bad(format!("a mean is {x}: expected a finite number")));
+        }
         for (what, expected, found) in [
             ("features", file.model.d_input, file.data.features.len()),
             ("feature means", file.model.d_input, file.scaling.features.mean.len()),
@@ -161,10 +172,22 @@ impl ModelFile {
         }
         let scales = file.scaling.features.sd.iter().chain(&file.scaling.targets.sd);
         let tau = file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network));
-        match scales.chain(tau).find(|x| !(x.is_finite() && **x > 0.0)) {
+        match scales.chain(tau).find(|x| !((*x * *x).is_finite() && **x > 0.0)) {
             Some(x) => Err(bad(format!("a standard deviation or a precision is {x}: expected a positive number"))),
             None => Ok(file),
         }
+    }
+
+    /// Reads the `model.toml` of a model that was saved in `directory`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be read; [`Error::Model`] as [`read`](Self::read).
+    pub fn open(directory: &Path) -> Result<Self> {
+        let path = directory.join(MODEL_TOML);
+        let bytes = fs::read(&path).map_err(Error::io(&path))?;
+        let text = String::from_utf8(bytes);
+        let text = text.map_err(|_| Error::Model { path: path.clone(), reason: "not text".to_string() })?;
+        Self::read(&text, &path)
     }
 
     /// The text of `model.toml`.

@@ -40,6 +40,9 @@ pub struct Model {
 
 impl Model {
     /// A model of its description and its network; the description's `weights` are filled in.
+    ///
+    /// # Panics
+    /// When it is used, if the network is not the one described.
     pub fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
         let bytes = to_bytes(&mlp);
         let params = file.model.parameters().expect("the network fits into this machine");
@@ -52,14 +55,8 @@ impl Model {
     /// # Errors
     /// [`Error::Io`] for a file that cannot be read; [`Error::Model`] for one that is not what it should be.
     pub fn open(directory: &Path, device: &Device) -> Result<Self> {
-        let read = |name: &str| {
-            let path = directory.join(name);
-            fs::read(&path).map_err(Error::io(&path))
-        };
-        let text = String::from_utf8(read(MODEL_TOML)?);
-        let path = directory.join(MODEL_TOML);
-        let text = text.map_err(|_| Error::Model { path: path.clone(), reason: "not text".to_string() })?;
-        Self::from_parts(ModelFile::read(&text, &path)?, &read(WEIGHTS)?, &directory.join(WEIGHTS), device)
+        let (file, weights) = (ModelFile::open(directory)?, directory.join(WEIGHTS));
+        Self::from_parts(file, &fs::read(&weights).map_err(Error::io(&weights))?, &weights, device)
     }
 
     /// A model of its description and the bytes of its weights, which were found at `path`.
