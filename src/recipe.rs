@@ -111,19 +111,20 @@ pub fn train_mlp(
     };
     let monte_carlo = MonteCarlo::new(PASSES);
     let mut model = Model::new(file, trained.model, device);
-    let completed = |model: &Model, file| Model::new(file, model.mlp().clone(), device);
     if chosen.noise == Noise::Constant {
         let rows: Vec<&[f64]> = valid.0.iter().collect();
         let tau = Tau {
             monte_carlo: model.predict(&rows, &monte_carlo)?.regression()?.fit_tau(&valid.1)?,
             mean_network: model.predict_mean(&rows)?.regression()?.fit_tau(&valid.1)?,
         };
-        model = completed(&model, ModelFile { tau: Some(tau), ..model.file().clone() });
+        let file = ModelFile { tau: Some(tau), ..model.file().clone() };
+        model = model.described(file);
     }
     if chosen.noise != Noise::None {
         let rows: Vec<&[f64]> = test.0.iter().collect();
         let scores = model.evaluate(&rows, &test.1, &monte_carlo, INTERVAL)?;
-        model = completed(&model, ModelFile { test: Some(scores), ..model.file().clone() });
+        let file = ModelFile { test: Some(scores), ..model.file().clone() };
+        model = model.described(file);
     }
     Ok(Outcome { model, curve: trained.curve, split })
 }

@@ -127,10 +127,7 @@ impl MonteCarlo {
             if needed > self.memory || !(self.keep_samples || prediction.needs_samples()) {
                 prediction.forget_samples();
             }
-            match &mut all {
-                Some(all) => all.join(prediction),
-                None => all = Some(prediction),
-            }
+            append(&mut all, prediction);
             Ok(())
         })?;
         Ok(all.expect("there are rows"))
@@ -181,10 +178,7 @@ impl MonteCarlo {
             let output = model.run(input.slice(range.clone()), &Pass::mean());
             let (kind, packed) = (output.kind(), self.on_inner(output.packed())?);
             let prediction = M::Output::summarise(kind, read(vec![packed], range)?)?;
-            match &mut all {
-                Some(all) => all.join(prediction),
-                None => all = Some(prediction),
-            }
+            append(&mut all, prediction);
         }
         Ok(all.expect("there are rows"))
     }
@@ -285,6 +279,14 @@ struct Plan {
     /// Of samples.
     bytes_a_row: usize,
     recorder: Recorder,
+}
+
+/// Adds the prediction of the next rows to that of the rows before, if there were any.
+fn append<P: Joinable>(all: &mut Option<P>, next: P) {
+    match all {
+        Some(all) => all.join(next),
+        None => *all = Some(next),
+    }
 }
 
 /// `0..rows` in pieces of `size`.

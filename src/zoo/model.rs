@@ -50,6 +50,12 @@ impl Model {
         Self { file, mlp, device: device.clone() }
     }
 
+    /// The same network with more said about it; `file` describes the same weights.
+    #[cfg(feature = "train")]
+    pub(crate) fn described(self, file: ModelFile) -> Self {
+        Self { file, ..self }
+    }
+
     /// Opens a model that was saved in `directory`.
     ///
     /// # Errors
