@@ -20,19 +20,19 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let default = DeviceSpec::default_spec().to_string();
     let state =
         |name: &str, feature: &str, compiled: bool| match name.parse::<DeviceSpec>().and_then(|spec| spec.init()) {
-            _ if !compiled => format!("not compiled in: build with --features {feature}"),
-            Ok(_) if name == default => "ready, the default".to_string(),
-            Ok(_) => "ready".to_string(),
-            Err(error) => error.to_string(),
+            _ if !compiled => (false, format!("not compiled in: build with --features {feature}")),
+            Ok(_) if name == default => (true, "ready, the default".to_string()),
+            Ok(_) => (true, "ready".to_string()),
+            Err(error) => (false, error.to_string()),
         };
     let devices =
         DeviceSpec::FEATURES.map(|(name, feature, compiled)| (name, compiled, state(name, feature, compiled)));
     if args.format == Listing::Json {
-        let devices = devices.map(|(name, compiled, state)| {
-            serde_json::json!({ "name": name, "compiled": compiled, "ready": state.starts_with("ready"), "default": name == default })
+        let devices = devices.map(|(name, compiled, (ready, _))| {
+            serde_json::json!({ "name": name, "compiled": compiled, "ready": ready, "default": name == default })
         });
         return Ok(writeln!(out, "{}", serde_json::json!({ "schema": 1, "devices": devices }))?);
     }
-    let rows = devices.map(|(name, _, state)| vec![name.to_string(), state]);
+    let rows = devices.map(|(name, _, (_, state))| vec![name.to_string(), state]);
     Ok(write_columns(out, &["device", "state"], &rows)?)
 }
