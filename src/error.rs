@@ -117,6 +117,14 @@ pub enum Error {
         /// What it should be.
         expected: &'static str,
     },
+    /// Data that a model cannot be made of, or that it cannot read.
+    #[error("{place}: {reason}")]
+    Data {
+        /// Where: a file, with line and column as far as they are known.
+        place: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A device that cannot be had.
     #[error("device `{device}`: {reason}")]
     Device {

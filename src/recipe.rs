@@ -1,16 +1,23 @@
-//! From a table to a model: split, scale, train, fit the noise, judge.
+//! From a table to a model: read, split, scale, train, fit the noise, judge.
+
+use std::{
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+};
 
 use burn::tensor::Device;
 
 use crate::{
-    data::{Scaler, Split, Table},
+    data::{
+        ClassWeights, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target, Targets, Transform,
+    },
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
-    models::Noise,
+    models::{Noise, Task},
     settings::Settings,
     train::{self, Epoch, Examples, Progress},
     uncertainty::MonteCarlo,
-    zoo::{Data, Model, ModelFile, Provenance, Scaling, Tau, Weights},
+    zoo::{Data, Features, Model, ModelFile, Provenance, Reading, Scaling, Tau, Weights},
 };
 
 /// Passes of the Monte Carlo prediction that tau is fitted to and the test part is judged by.
@@ -21,10 +28,12 @@ pub const INTERVAL: f64 = 0.9;
 /// What a table is called, and what came before the training.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// A built-in table, or a file.
-    pub data: String,
-    /// Of the table as CSV.
-    pub sha256: String,
+    /// Built-in tables, or files.
+    pub data: Vec<String>,
+    /// Of each.
+    pub sha256: Vec<String>,
+    /// How they were said to be written.
+    pub reading: Reading,
     /// What trains the model.
     pub command: String,
     /// The device's name.
@@ -38,93 +47,370 @@ pub struct Outcome {
     pub model: Model,
     /// The epochs that were run.
     pub curve: Vec<Epoch>,
-    /// Which rows did what.
+    /// Which rows of the table did what.
     pub split: Split,
 }
 
-/// Trains an [`Mlp`](crate::models::Mlp) to predict the column `target` of a table of numbers from the others.
-///
-/// The standardisation is fitted to the training part only. The noise's precision tau is fitted to the validation part, which also stopped the
-/// training; the test part is looked at once, at the end.
+/// A table that is ready to train on: what its columns are, which rows do what, what is predicted.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// What the model will read.
+    pub schema: Schema,
+    /// What it will predict.
+    pub target: Target,
+    /// Which rows of the table do what.
+    pub split: Split,
+    /// The kind of prediction.
+    pub task: Task,
+    /// What a user should be told, one line each.
+    pub notes: Vec<String>,
+    settings: Settings,
+    /// Features and targets of the parts.
+    parts: [(Features, Targets); 3],
+    /// What each row of the training and the validation part weighs in the loss, if not all weigh alike.
+    weights: Option<[Vec<f32>; 2]>,
+}
+
+/// Trains an [`Mlp`](crate::models::Mlp) to predict the column `target` of a table from the others: [`prepare`], then [`Prepared::train`].
 ///
 /// # Errors
-/// [`Error::Unknown`] for a target that is no column; [`Error::Config`], [`Error::Value`] and [`Error::Training`] as [`train::fit`].
+/// As those two.
 pub fn train_mlp(
-    table: &Table,
+    frame: &Frame,
     target: &str,
     settings: &Settings,
     origin: Origin,
     device: &Device,
     progress: impl Progress + 'static,
 ) -> Result<Outcome> {
-    settings.check()?;
-    let (features, targets) = table.without(target)?;
-    let run = Key::new(settings.train.seed);
-    let split = Split::random(table.rows(), settings.data.split, run.fold_str("split"))?;
-    let part = |rows: &[usize]| (features.select(rows), rows.iter().map(|&row| targets[row]).collect::<Vec<f64>>());
-    let [train, valid, test] = [&split.train, &split.valid, &split.test].map(|rows| part(rows));
-
-    let scaling = Scaling { features: Scaler::fit(train.0.iter())?, targets: Scaler::fit(train.1.chunks(1))? };
-    if train.1.iter().all(|y| *y == train.1[0]) {
-        return Err(Error::Value {
-            place: format!("column `{target}`"),
-            value: train.1[0].to_string(),
-            expected: "a target that varies: every row of the training part has this value",
-        });
-    }
-    let examples = |(features, targets): &(Table, Vec<f64>)| {
-        let inputs = features.iter().flat_map(|row| scaling.features.apply(row)).collect();
-        let outputs = targets.chunks(1).flat_map(|row| scaling.targets.apply(row)).collect();
-        Examples::new(inputs, outputs, features.rows())
-    };
-
-    let chosen = &settings.model;
-    let config = chosen.config(features.columns().len(), 1);
-    config.check()?; // no features at all
-    let mlp = config.init(device, run.fold_str("init"));
-    let trained = train::fit(mlp, &settings.train, [examples(&train)?, examples(&valid)?], device, progress)?;
-
-    let file = ModelFile {
-        schema: 1,
-        family: "mlp".to_string(),
-        mask_scheme: MASK_SCHEME,
-        provenance: Provenance {
-            command: origin.command,
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            device: origin.device,
-            best_epoch: trained.best_epoch,
-        },
-        data: Data {
-            name: origin.data,
-            sha256: origin.sha256,
-            split: settings.data.split,
-            rows: [train.0.rows(), valid.0.rows(), test.0.rows()],
-            features: features.columns().to_vec(),
-            targets: vec![target.to_string()],
-        },
-        model: config,
-        train: settings.train.clone(),
-        scaling: scaling.clone(),
-        tau: None,
-        weights: Weights { params: 0, bytes: 0, sha256: String::new() },
-        test: None,
-    };
-    let monte_carlo = MonteCarlo::new(PASSES);
-    let mut model = Model::new(file, trained.model, device);
-    if chosen.noise == Noise::Constant {
-        let rows: Vec<&[f64]> = valid.0.iter().collect();
-        let tau = Tau {
-            monte_carlo: model.predict(&rows, &monte_carlo)?.regression()?.fit_tau(&valid.1)?,
-            mean_network: model.predict_mean(&rows)?.regression()?.fit_tau(&valid.1)?,
-        };
-        let file = ModelFile { tau: Some(tau), ..model.file().clone() };
-        model = model.described(file);
-    }
-    if chosen.noise != Noise::None {
-        let rows: Vec<&[f64]> = test.0.iter().collect();
-        let scores = model.evaluate(&rows, &test.1, &monte_carlo, INTERVAL)?;
-        let file = ModelFile { test: Some(scores), ..model.file().clone() };
-        model = model.described(file);
-    }
-    Ok(Outcome { model, curve: trained.curve, split })
+    prepare(frame, None, target, settings)?.train(origin, device, progress)
 }
+
+/// Finds out what is predicted, deals the rows out, and infers from the training part what the columns are.
+///
+/// `given` says how many rows, one part after the other, train, validate and test, if they are from files of their own.
+///
+/// # Errors
+/// [`Error::Unknown`] for a column that is not there; [`Error::Config`] for settings that do not fit together or the table; [`Error::Data`] for what
+/// the table holds.
+pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings: &Settings) -> Result<Prepared> {
+    settings.check()?;
+    let Found { target, rows, targets, mut notes } = Target::find(frame, target, &settings.data)?;
+    for name in settings.schema.keys() {
+        frame.column(name)?;
+    }
+    let classes = target.is_classes();
+    let task = match target.classes.len() {
+        0 => Task::Regression { targets: 1, noise: settings.model.noise },
+        2 => Task::Binary,
+        classes => Task::MultiClass { classes },
+    };
+    if !classes && settings.data.weights == ClassWeights::Balanced {
+        return Err(Error::config("data.weights", "balanced", format!("none: `{}` has no classes", target.name)));
+    }
+    let mut split = deal(frame, given, &rows, &targets, settings)?;
+
+    let mut without = vec![target.name.as_str()];
+    let weight_column = settings.data.weight_column.as_str();
+    if !weight_column.is_empty() {
+        frame.column(weight_column)?;
+        without.push(weight_column);
+    }
+    if let SplitBy::Group(group) = &settings.data.split_by
+        && !settings.schema.contains_key(group)
+    {
+        without.push(group);
+    }
+    let (schema, found) = Schema::infer(frame, &split.train, &without, &settings.schema, &settings.data)?;
+    notes.extend(found);
+    if settings.data.missing == Missing::Drop {
+        notes.extend(drop_missing(frame, &schema, &mut split)?);
+    }
+    notes.extend(copies(frame, &schema, &target, &split));
+
+    let mut row_of = HashMap::new();
+    rows.iter().enumerate().for_each(|(i, &row)| drop(row_of.insert(row, i)));
+    let mut remarks = Vec::new();
+    let mut part = |rows: &[usize]| -> Result<(Features, Targets)> {
+        let binding = schema.bind(frame.columns(), frame.name())?;
+        let mut features = Features::new(schema.width());
+        for &row in rows {
+            let encoded = features.push(|values| {
+                binding.encode(|column| frame.cell(row, column), frame.dialect(row), values, &mut remarks)
+            });
+            encoded.map_err(|bad| Error::Data { place: frame.place_of(row, bad.at), reason: bad.reason })?;
+        }
+        Ok((features, targets.select(&rows.iter().map(|row| row_of[row]).collect::<Vec<_>>())))
+    };
+    let parts = [part(&split.train)?, part(&split.valid)?, part(&split.test)?];
+    notes.extend(unseen(&remarks));
+    let weights = weights(frame, &split, &parts, settings, target.classes.len())?;
+    Ok(Prepared { schema, target, split, task, notes, settings: settings.clone(), parts, weights })
+}
+
+/// Which rows do what.
+fn deal(
+    frame: &Frame,
+    given: Option<[usize; 3]>,
+    rows: &[usize],
+    targets: &Targets,
+    settings: &Settings,
+) -> Result<Split> {
+    let (shares, key) = (settings.data.split, Key::new(settings.train.seed).fold_str("split"));
+    if let Some([train, valid, _]) = given {
+        let ends = [train, train + valid];
+        let part = |row: &usize| ends.iter().filter(|end| row >= end).count();
+        let of = |wanted: usize| rows.iter().copied().filter(|row| part(row) == wanted).collect::<Vec<_>>();
+        let split = Split { train: of(0), valid: of(1), test: of(2) };
+        return match [&split.train, &split.valid, &split.test].into_iter().position(Vec::is_empty) {
+            Some(part) => Err(Error::Data {
+                place: frame.name().to_string(),
+                reason: format!("no row with a target in the {} part", ["training", "validation", "test"][part]),
+            }),
+            None => Ok(split),
+        };
+    }
+    let split = match (&settings.data.split_by, targets) {
+        (SplitBy::Auto | SplitBy::Stratified, Targets::Classes(classes)) => Split::stratified(classes, shares, key),
+        (SplitBy::Stratified, Targets::Numbers(_)) => {
+            Err(Error::config("data.split_by", "stratified", "another: the target has no classes"))
+        }
+        (SplitBy::Auto | SplitBy::Random, _) => Split::random(rows.len(), shares, key),
+        (SplitBy::Group(column), _) => {
+            let at = frame.column(column)?;
+            let groups: Vec<&str> = rows.iter().map(|&row| frame.cell(row, at)).collect();
+            Split::grouped(&groups, shares, key)
+        }
+        (SplitBy::Time(column), _) => Split::by_time(&frame.times(column, rows, settings.schema.get(column))?, shares),
+    }?;
+    let split = split.of(rows);
+    // A class that nothing was trained on would be predicted never, and missed always.
+    if let Targets::Classes(classes) = targets {
+        let class_of: HashMap<usize, usize> = rows.iter().copied().zip(classes.iter().copied()).collect();
+        let trained: std::collections::HashSet<usize> = split.train.iter().map(|row| class_of[row]).collect();
+        if let Some(row) = split.valid.iter().chain(&split.test).find(|row| !trained.contains(&class_of[*row])) {
+            let reason = "this class does not occur in the training part: say --set data.split_by=stratified, or more rows";
+            return Err(Error::Data { place: frame.place(*row), reason: reason.to_string() });
+        }
+    }
+    Ok(split)
+}
+
+/// Takes rows with missing cells out of all parts.
+fn drop_missing(frame: &Frame, schema: &Schema, split: &mut Split) -> Result<Option<String>> {
+    let binding = schema.bind(frame.columns(), frame.name())?;
+    let places = binding.places();
+    let whole = |row: &usize| !places.iter().any(|&at| frame.dialect(*row).is_missing(frame.cell(*row, at)));
+    let before = split.rows();
+    [&mut split.train, &mut split.valid, &mut split.test].into_iter().for_each(|part| part.retain(whole));
+    let dropped = before - split.rows();
+    if [&split.train, &split.valid, &split.test].into_iter().any(Vec::is_empty) {
+        let expected = "another choice: no row of a part is without missing cells";
+        return Err(Error::config("data.missing", "drop", expected));
+    }
+    Ok((dropped > 0).then(|| format!("{dropped} rows with missing cells are left out")))
+}
+
+/// How many rows are exact copies, and how many of those stand in two parts.
+fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Option<String> {
+    let names = schema.names().chain([target.name.as_str()]);
+    let places: Vec<usize> = names.filter_map(|name| frame.column(name).ok()).collect();
+    let mut parts: HashMap<u64, [usize; 3]> = HashMap::new();
+    let of_row = |row: usize| {
+        let mut hasher = DefaultHasher::new(); // the same keys in every run
+        places.iter().for_each(|&at| frame.cell(row, at).hash(&mut hasher));
+        hasher.finish()
+    };
+    for (part, rows) in [&split.train, &split.valid, &split.test].into_iter().enumerate() {
+        rows.iter().for_each(|&row| parts.entry(of_row(row)).or_default()[part] += 1);
+    }
+    let all: usize = parts.values().map(|counts| counts.iter().sum::<usize>() - 1).sum();
+    if all == 0 {
+        return None;
+    }
+    let seen = |part: usize| parts.values().filter(|counts| counts[0] > 0).map(|counts| counts[part]).sum::<usize>();
+    Some(format!(
+        "{all} rows are exact copies of others: {} of {} test rows and {} of {} validation rows also stand in the training part",
+        seen(2),
+        split.test.len(),
+        seen(1),
+        split.valid.len()
+    ))
+}
+
+/// Which levels the training part lacks.
+fn unseen(remarks: &[Remark]) -> Option<String> {
+    let mut names: Vec<String> = remarks.iter().filter(|remark| matches!(remark, Remark::Unseen { .. })).map(ToString::to_string).collect();
+    let rows = names.len();
+    names.sort_unstable();
+    names.dedup();
+    let more = if names.len() > 3 { ", ..." } else { "" };
+    (rows > 0).then(|| {
+        let some = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        format!("{rows} cells outside of the training part have levels that it lacks: {some}{more}")
+    })
+}
+
+/// What each row weighs, if not all weigh alike.
+fn weights(
+    frame: &Frame,
+    split: &Split,
+    parts: &[(Features, Targets); 3],
+    settings: &Settings,
+    classes: usize,
+) -> Result<Option<[Vec<f32>; 2]>> {
+    let column = settings.data.weight_column.as_str();
+    let balanced = settings.data.weights == ClassWeights::Balanced;
+    if column.is_empty() && !balanced {
+        return Ok(None);
+    }
+    let counts = match &parts[0].1 {
+        Targets::Classes(of_rows) => frequencies(of_rows, classes),
+        Targets::Numbers(_) => Vec::new(),
+    };
+    let of_part = |rows: &[usize], targets: &Targets| {
+        (0..rows.len())
+            .map(|i| {
+                let of_class = match targets {
+                    Targets::Classes(of_rows) if balanced => 1.0 / (classes as f64 * counts[of_rows[i]]),
+                    _ => 1.0,
+                };
+                if column.is_empty() {
+                    return Ok(of_class as f32);
+                }
+                let at = frame.column(column)?;
+                let cell = frame.cell(rows[i], at);
+                match frame.dialect(rows[i]).number(cell) {
+                    Some(weight) if weight >= 0.0 => Ok((weight * of_class) as f32),
+                    _ => Err(Error::Data {
+                        place: frame.place_of(rows[i], at),
+                        reason: format!("`{cell}` is no weight: expected a number not below 0"),
+                    }),
+                }
+            })
+            .collect::<Result<Vec<f32>>>()
+    };
+    Ok(Some([of_part(&split.train, &parts[0].1)?, of_part(&split.valid, &parts[1].1)?]))
+}
+
+/// The share of each class.
+fn frequencies(of_rows: &[usize], classes: usize) -> Vec<f64> {
+    let mut counts = vec![0.0; classes];
+    of_rows.iter().for_each(|&class| counts[class] += 1.0);
+    counts.iter().map(|count| count / of_rows.len() as f64).collect()
+}
+
+impl Prepared {
+    /// Trains, fits the noise's precision tau to the validation part, which also stopped the training, and looks at the test part once, at the end.
+    ///
+    /// The standardisation is fitted to the training part only.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Value`] and [`Error::Training`] as [`train::fit`].
+    pub fn train(&self, origin: Origin, device: &Device, progress: impl Progress + 'static) -> Result<Outcome> {
+        let settings = &self.settings;
+        let run = Key::new(settings.train.seed);
+        let scaling = self.scaling()?;
+        let config = settings.model.config(self.schema.width(), self.task);
+        config.check()?;
+        let [train, valid] = [self.examples(0, &scaling)?, self.examples(1, &scaling)?];
+        let mlp = config.init(device, run.fold_str("init"));
+        let trained = train::fit(mlp, &settings.train, [train, valid], device, progress)?;
+
+        let [train, valid, test] = &self.parts;
+        let file = ModelFile {
+            schema: ModelFile::LAYOUT,
+            family: "mlp".to_string(),
+            mask_scheme: MASK_SCHEME,
+            provenance: Provenance {
+                command: origin.command,
+                version: env!("CARGO_PKG_VERSION").to_string(),
+                burn: BURN.to_string(),
+                device: origin.device,
+                best_epoch: trained.best_epoch,
+            },
+            data: Data {
+                names: origin.data,
+                sha256: origin.sha256,
+                rows: [train.0.rows(), valid.0.rows(), test.0.rows()],
+                frequencies: match &train.1 {
+                    Targets::Classes(classes) => frequencies(classes, self.target.classes.len()),
+                    Targets::Numbers(_) => Vec::new(),
+                },
+                reading: origin.reading,
+                settings: settings.data.clone(),
+                schema: settings.schema.clone(),
+            },
+            target: self.target.clone(),
+            inputs: self.schema.clone(),
+            model: config,
+            train: settings.train.clone(),
+            scaling,
+            tau: None,
+            weights: Weights { params: 0, bytes: 0, sha256: String::new() },
+            test: None,
+        };
+        let monte_carlo = MonteCarlo::new(PASSES);
+        let mut model = Model::new(file, trained.model, device);
+        if let (Targets::Numbers(numbers), Noise::Constant) = (&valid.1, settings.model.noise) {
+            let numbers = self.transformed(numbers);
+            let tau = Tau {
+                monte_carlo: model.transformed(&valid.0, Some(&monte_carlo))?.fit_tau(&numbers)?,
+                mean_network: model.transformed(&valid.0, None)?.fit_tau(&numbers)?,
+            };
+            let file = ModelFile { tau: Some(tau), ..model.file().clone() };
+            model = model.described(file);
+        }
+        if self.target.is_classes() || settings.model.noise != Noise::None {
+            let scores = model.evaluate(&test.0, &test.1, &monte_carlo, INTERVAL)?;
+            let file = ModelFile { test: Some(scores), ..model.file().clone() };
+            model = model.described(file);
+        }
+        Ok(Outcome { model, curve: trained.curve, split: self.split.clone() })
+    }
+
+    fn scaling(&self) -> Result<Scaling> {
+        let (features, targets) = &self.parts[0];
+        let mut scaler = Scaler::fit(features.iter())?;
+        for (sd, scale) in scaler.sd.iter_mut().zip(self.schema.scales()) {
+            if scale == Scale::Centred {
+                *sd = 1.0;
+            }
+        }
+        let targets = match targets {
+            Targets::Numbers(numbers) => Scaler::fit(self.transformed(numbers).chunks(1))?,
+            Targets::Classes(_) => Scaler { mean: Vec::new(), sd: Vec::new() },
+        };
+        Ok(Scaling { features: scaler, targets })
+    }
+
+    fn transformed(&self, numbers: &[f64]) -> Vec<f64> {
+        match self.target.transform {
+            Transform::None => numbers.to_vec(),
+            Transform::Log => numbers.iter().map(|y| y.ln()).collect(),
+        }
+    }
+
+    fn examples(&self, part: usize, scaling: &Scaling) -> Result<Examples> {
+        let (features, targets) = &self.parts[part];
+        let inputs = features.iter().flat_map(|row| scaling.features.apply(row)).collect();
+        let targets = match (targets, self.task) {
+            (Targets::Numbers(numbers), _) => {
+                self.transformed(numbers).chunks(1).flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>()).collect()
+            }
+            (Targets::Classes(classes), Task::Binary) => classes.iter().map(|&class| class as f32).collect(),
+            (Targets::Classes(classes), _) => {
+                let n = self.target.classes.len();
+                classes.iter().flat_map(|&class| (0..n).map(move |i| f32::from(u8::from(i == class)))).collect()
+            }
+        };
+        let examples = Examples::new(inputs, targets, features.rows())?;
+        match &self.weights {
+            Some(weights) => examples.with_weights(weights[part].clone()),
+            None => Ok(examples),
+        }
+    }
+}
+
+/// The version of Burn that this crate is built on.
+const BURN: &str = "0.22.1";

@@ -1,10 +1,12 @@
 //! Settings by name: what a config file and `--set path=value` may say.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use crate::{
-    data::{SPLIT, check_shares},
+    data::{ColumnKind, DataSettings},
     error::{Error, Result},
     models::{MlpConfig, Noise, Task},
     nn::Activation,
@@ -21,6 +23,8 @@ pub struct Settings {
     pub train: TrainConfig,
     /// Its data.
     pub data: DataSettings,
+    /// What columns are, where it is not to be found out.
+    pub schema: BTreeMap<String, ColumnKind>,
 }
 
 /// The network, but for what the data say.
@@ -40,32 +44,31 @@ pub struct ModelSettings {
     pub noise: Noise,
 }
 
-/// What happens to the data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DataSettings {
-    /// The shares of rows that train, validate and test.
-    pub split: [f64; 3],
-}
-
 impl Default for Settings {
     fn default() -> Self {
+        let (model, data) = (ModelSettings::default(), DataSettings::default());
+        Self { model, train: TrainConfig::new(), data, schema: BTreeMap::new() }
+    }
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
         let mlp = MlpConfig::new(1, Task::Binary);
-        let model = ModelSettings {
+        Self {
             hidden: mlp.hidden,
             activation: mlp.activation,
             input_rate: mlp.input_rate,
             rates: mlp.rates,
             batch_norm: mlp.batch_norm,
             noise: Noise::Constant,
-        };
-        Self { model, train: TrainConfig::new(), data: DataSettings { split: SPLIT } }
+        }
     }
 }
 
 impl ModelSettings {
-    /// The network for a table with so many features and targets.
-    pub(crate) fn config(&self, d_input: usize, targets: usize) -> MlpConfig {
-        MlpConfig::new(d_input, Task::Regression { targets, noise: self.noise })
+    /// The network for a table with so many features.
+    pub(crate) fn config(&self, d_input: usize, task: Task) -> MlpConfig {
+        MlpConfig::new(d_input, task)
             .with_hidden(self.hidden.clone())
             .with_activation(self.activation)
             .with_input_rate(self.input_rate)
@@ -89,12 +92,12 @@ impl Settings {
             }
         };
         self.train.check()?;
-        self.model.config(1, 1).check().map_err(within("model"))?;
+        self.model.config(1, Task::Binary).check().map_err(within("model"))?;
         if self.model.batch_norm && self.train.batch_size == 1 {
             let expected = "at least 2 with model.batch_norm: one row has no variance";
             return Err(Error::config("train.batch_size", 1, expected));
         }
-        check_shares(self.data.split).map_err(within("data"))
+        self.data.check().map_err(within("data"))
     }
 
     /// The same settings but for one: `path` as in `train.epochs`, `value` as in TOML (a bare word is text).
@@ -122,8 +125,15 @@ impl Settings {
 
     fn overlay(&self, changes: Vec<(String, Value)>) -> Result<Self> {
         let mut whole = table_of(self);
-        let known = leaves(&whole);
+        let known: Vec<_> = leaves(&whole).into_iter().filter(|(path, _)| !path.starts_with("schema.")).collect();
         for (path, value) in changes {
+            if let Some(column) = path.strip_prefix("schema.") {
+                let schema = whole.get_mut("schema").and_then(Value::as_table_mut).expect("a section");
+                schema.insert(column.to_string(), value.clone());
+                let kind: Result<ColumnKind, _> = value.clone().try_into();
+                kind.map_err(|error: toml::de::Error| Error::config(&path, value, expected(error.message())))?;
+                continue;
+            }
             let names = known.iter().map(|(path, _)| path.clone());
             let default = known.iter().find(|(known, _)| *known == path);
             let (_, default) = default.ok_or_else(|| Error::unknown("setting", &path, names))?;
@@ -140,6 +150,55 @@ impl Settings {
             read.map_err(|error: toml::de::Error| Error::config(path, shown, expected(error.message())))?;
         }
         Ok(whole.try_into().expect("every step was read"))
+    }
+}
+
+/// What stands beside each setting in a template.
+const ABOUT: [(&str, &str); 27] = [
+    ("model.hidden", "units of each hidden layer"),
+    ("model.activation", "relu, tanh, sigmoid, gelu, silu, elu, selu"),
+    ("model.input_rate", "probability of dropping a feature"),
+    ("model.rates", "probability of dropping a hidden unit; one number holds for all layers"),
+    ("model.batch_norm", "between each hidden layer and its activation"),
+    ("model.noise", "of numbers: constant, predicted (for each row), none (nothing is said about it)"),
+    ("train.epochs", "at most"),
+    ("train.batch_size", "rows in a step"),
+    ("train.learning_rate", "the step size"),
+    ("train.optimizer", "adam, adamw, sgd"),
+    ("train.momentum", "of sgd"),
+    ("train.weight_decay", "of all parameters; decoupled with adamw"),
+    ("train.patience", "epochs without a lower validation loss"),
+    ("train.seed", "draws split, initial weights, order and masks"),
+    ("train.workers", "threads that prepare batches; changes no result"),
+    ("data.task", "auto, regression, classes"),
+    ("data.transform", "of a target that is a number: none, log; it is standardised in any case"),
+    ("data.split", "shares of rows: train, validation, test"),
+    ("data.split_by", "auto, random, stratified, group:COLUMN, time:COLUMN"),
+    ("data.missing", "cells: error, drop (the row), mean (or mode), indicator (and a feature that says so)"),
+    ("data.missing_values", "cells that mean missing, besides empty ones, NA, ? and their like"),
+    ("data.missing_target", "rows without a target: error, drop"),
+    ("data.unseen", "levels that the training part lacks: zeros, rare (as the rare ones), error"),
+    ("data.rare", "levels with fewer rows in the training part become one"),
+    ("data.weights", "of the classes in the loss: none, balanced"),
+    ("data.weight_column", "a column with the weight of each row in the loss"),
+    ("schema", "what columns are: numeric, categorical, boolean, date, date:FORMAT, ignored, id"),
+];
+
+impl Settings {
+    /// All settings with their defaults as TOML, and what each means.
+    pub fn template() -> String {
+        let about = |path: &str| ABOUT.iter().find(|(known, _)| *known == path).map_or("", |(_, about)| *about);
+        let whole = table_of(&Self::default());
+        let mut text = "# Settings of a training, with their defaults.\n".to_string();
+        for (section, settings) in &whole {
+            text += &format!("\n[{section}]");
+            text += &if section == "schema" { format!("  # {}\n# price = \"numeric\"\n", about(section)) } else { "\n".to_string() };
+            for (name, value) in settings.as_table().expect("a section") {
+                let setting = format!("{name} = {value}");
+                text += &format!("{setting:<27} # {}\n", about(&format!("{section}.{name}")));
+            }
+        }
+        text
     }
 }
 
@@ -198,6 +257,16 @@ mod tests {
         expected.model.rates = vec![Rate::new(0.1).unwrap()];
         expected.model.activation = Activation::Tanh;
         assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn the_template_holds_every_setting_with_its_default_and_a_word_about_it() {
+        let template = Settings::template();
+        assert_eq!(Settings::from_toml(&template).unwrap(), Settings::default());
+        for (path, _) in leaves(&table_of(&Settings::default())) {
+            assert!(ABOUT.iter().any(|(known, _)| *known == path), "nothing is said about `{path}`");
+        }
+        assert!(template.lines().all(|line| !line.ends_with("# ") && line.chars().count() <= 120), "{template}");
     }
 
     #[test]

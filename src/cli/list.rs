@@ -28,7 +28,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             .iter()
             .map(|(name, file)| {
                 serde_json::json!({
-                    "name": name, "data": file.data.name, "targets": file.data.targets,
+                    "name": name, "data": file.data.names, "target": file.target.name,
                     "params": file.weights.params, "bytes": file.weights.bytes,
                     "test": file.test.map(|test| test.monte_carlo),
                 })
@@ -37,12 +37,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Ok(writeln!(out, "{}", serde_json::json!({ "schema": 1, "models": models }))?);
     }
     let row = |(name, file): &(&str, zoo::ModelFile)| {
-        let score = |score: fn(&burn_zoo::uncertainty::RegressionScores) -> f64| {
-            file.test.map_or("-".to_string(), |test| fixed(score(&test.monte_carlo)))
-        };
+        let score = |name: &str| file.test.and_then(|test| test.monte_carlo.get(name)).map_or("-".to_string(), fixed);
         let (params, bytes) = (file.weights.params.to_string(), file.weights.bytes.to_string());
-        let targets = file.data.targets.join(",");
-        vec![name.to_string(), file.data.name.clone(), targets, params, bytes, score(|s| s.rmse), score(|s| s.coverage)]
+        let data = file.data.names.join(",");
+        vec![name.to_string(), data, file.target.name.clone(), params, bytes, score("rmse"), score("coverage")]
     };
     let rows: Vec<_> = files.iter().map(row).collect();
     Ok(write_columns(out, &["name", "data", "target", "params", "bytes", "rmse", "coverage"], &rows)?)

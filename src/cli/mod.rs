@@ -1,12 +1,17 @@
 //! One file a subcommand, each `fn run(args, out) -> anyhow::Result<()>`. Data on `out`, words on standard error.
 
+mod check;
+mod completions;
+mod config;
 mod devices;
+mod evaluate;
 mod list;
 mod numbers;
 mod predict;
 mod progress;
 mod reading;
 mod show;
+mod tables;
 mod train;
 
 use std::{
@@ -31,13 +36,17 @@ struct Cli {
 enum Command {
     List(list::Args),
     Show(show::Args),
+    Config(config::Args),
+    Check(check::Args),
     Train(train::Args),
     Predict(predict::Args),
+    Evaluate(evaluate::Args),
     Devices(devices::Args),
+    Completions(completions::Args),
 }
 
 /// The device of a command that computes
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 struct OnDevice {
     /// Where to compute, such as flex, ndarray, wgpu:discrete:0 [default: the
     /// first of flex, ndarray that is compiled in]
@@ -94,9 +103,13 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::List(args) => list::run(&args, &mut out),
         Command::Show(args) => show::run(&args, &mut out),
+        Command::Config(args) => config::run(&args, &mut out),
+        Command::Check(args) => check::run(&args, &mut out),
         Command::Train(args) => train::run(&args, &mut out),
         Command::Predict(args) => predict::run(&args, &mut out),
+        Command::Evaluate(args) => evaluate::run(&args, &mut out),
         Command::Devices(args) => devices::run(&args, &mut out),
+        Command::Completions(args) => completions::run(&args, &mut out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -179,23 +192,53 @@ fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
     }
 }
 
+/// Columns side by side, text to the left and numbers to the right; a later block keeps the widths of those before it.
+struct Aligned {
+    header: Option<Vec<String>>,
+    widths: Vec<usize>,
+    right: Vec<bool>,
+}
+
+impl Aligned {
+    fn new(header: &[impl ToString]) -> Self {
+        let header: Vec<String> = header.iter().map(ToString::to_string).collect();
+        let widths = header.iter().map(|name| name.chars().count()).collect();
+        Self { right: Vec::new(), widths, header: Some(header) }
+    }
+
+    fn write(&mut self, out: &mut dyn Write, rows: &[Vec<String>]) -> io::Result<()> {
+        for row in rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        if self.right.is_empty() {
+            let is_number = |cell: &String| cell.is_empty() || number_of(cell).parse::<f64>().is_ok();
+            let numbers = |column: usize| {
+                rows.iter().all(|row| is_number(&row[column])) && rows.iter().any(|row| !row[column].is_empty())
+            };
+            self.right = (0..self.widths.len()).map(|column| rows.is_empty() || numbers(column)).collect();
+        }
+        let header = self.header.take();
+        for row in header.iter().chain(rows) {
+            let mut text = String::new();
+            for (column, cell) in row.iter().enumerate() {
+                let pad = " ".repeat(self.widths[column] - cell.chars().count());
+                let cell = if self.right[column] { format!("{pad}{cell}") } else { format!("{cell}{pad}") };
+                text += &format!("{}{cell}", if column > 0 { "  " } else { "" });
+            }
+            writeln!(out, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The number of a cell like `0.68 ± 0.03`.
+fn number_of(cell: &str) -> &str {
+    cell.split_once(" ± ").map_or(cell, |(number, _)| number)
+}
+
 /// Writes columns side by side: text to the left, numbers to the right.
 fn write_columns(out: &mut dyn Write, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let cells = |column: usize| rows.iter().map(move |row| row[column].as_str());
-    let width =
-        |column: usize| cells(column).chain([header[column]]).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let right: Vec<bool> =
-        (0..header.len()).map(|column| cells(column).all(|cell| cell.parse::<f64>().is_ok())).collect();
-    let mut line = |row: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (column, cell) in row.enumerate() {
-            let pad = " ".repeat(widths[column] - cell.chars().count());
-            let cell = if right[column] { format!("{pad}{cell}") } else { format!("{cell}{pad}") };
-            text += &format!("{}{cell}", if column > 0 { "  " } else { "" });
-        }
-        writeln!(out, "{}", text.trim_end())
-    };
-    line(&mut header.iter().copied())?;
-    rows.iter().try_for_each(|row| line(&mut row.iter().map(String::as_str)))
+    Aligned::new(header).write(out, rows)
 }

@@ -14,6 +14,12 @@ pub fn fixed(x: f64) -> String {
     format!("{x:.4}")
 }
 
+/// A probability, of an argument.
+pub fn level(text: &str) -> Result<f64, String> {
+    let level = text.parse().ok().filter(|level| *level > 0.0 && *level < 1.0);
+    level.ok_or_else(|| "expected a probability between 0 and 1".to_string())
+}
+
 /// A size in bytes: `512M`, `2G`, `65536`.
 pub fn bytes(text: &str) -> Result<usize, String> {
     let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());

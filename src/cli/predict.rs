@@ -1,34 +1,44 @@
 //! `burn-zoo predict`: a table in, the same table with predictions and their uncertainty out.
 
-use std::{collections::HashSet, io::Write};
+use std::{
+    collections::HashSet,
+    io::{Write, stderr},
+};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use burn_zoo::{
     Error,
-    data::read::{Dialect, Record},
-    uncertainty::{MonteCarlo, RegressionPrediction},
-    zoo::Model,
+    data::{
+        Binding, Remark,
+        read::{Dialect, Record},
+    },
+    models::{Noise, Task},
+    uncertainty::{MonteCarlo, Prediction},
+    zoo::{Features, Model},
 };
 use clap::ValueEnum;
 use csv::WriterBuilder;
 use serde_json::{Map, Value, json};
 
 use super::{
-    OnDevice, Usage,
-    numbers::{bytes, fixed, significant},
+    Aligned, OnDevice, Usage,
+    numbers::{bytes, fixed, level, significant},
     one_line, open,
+    progress::Rows,
     reading::Reading,
-    write_columns,
 };
 
 /// Predict the rows of a table, with uncertainty
 ///
 /// Reads CSV and its kin, gzipped or not: delimiter and decimal comma are found
 /// out, or refused with the option that says them. Columns are matched by name,
-/// in any order; columns that the model does not use are passed through. Adds mean, sd (total), sd_epistemic (networks
-/// disagree), sd_aleatoric (noise of the data), lower and upper, all in the
-/// target's unit. The same arguments give the same bytes. A header without rows
-/// is answered by a header without rows.
+/// in any order; columns that the model does not use are passed through. Of
+/// numbers it adds mean, sd (total), sd_epistemic (networks disagree),
+/// sd_aleatoric (noise of the data), lower and upper, all in the target's unit;
+/// of classes class, probability, entropy, expected_entropy and
+/// mutual_information (nats), and p_CLASS for each. The column outside names
+/// the cells beyond what the training saw. The same arguments give the same
+/// bytes. A header without rows is answered by a header without rows.
 #[derive(clap::Args)]
 pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
@@ -45,6 +55,9 @@ pub struct Args {
     /// How to write the predictions
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// What to do with a row that cannot be predicted
+    #[arg(long, value_enum, default_value_t)]
+    on_error: OnError,
     /// Draws the networks
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -55,6 +68,9 @@ pub struct Args {
     /// Leave out the columns that the model does not use
     #[arg(long)]
     no_passthrough: bool,
+    /// Say nothing but errors on standard error
+    #[arg(long, short)]
+    quiet: bool,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -74,9 +90,15 @@ enum Format {
     Jsonl,
 }
 
-fn level(text: &str) -> Result<f64, String> {
-    let level = text.parse().ok().filter(|level| *level > 0.0 && *level < 1.0);
-    level.ok_or_else(|| "expected a probability between 0 and 1".to_string())
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum OnError {
+    /// Stop with an error that names it; rows before it are written
+    #[default]
+    Fail,
+    /// Leave it out, and count it on standard error
+    Skip,
+    /// Write it without a prediction, and the reason into a column error
+    Mark,
 }
 
 /// Rows that are read, predicted and written at a time.
@@ -85,131 +107,249 @@ const BLOCK: usize = 4096;
 /// Reads, predicts and writes block by block.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let model = open(&args.model, args.device.spec())?;
-    if model.file().tau.is_none() && model.mlp().task().output() != burn_zoo::outputs::OutputKind::Gaussian {
-        return Err(Usage(format!("{}: trained with model.noise = none, so there is no interval", args.model)).into());
-    }
     if let Some(level) = twice(&args.interval.iter().map(ToString::to_string).collect::<Vec<_>>()) {
         return Err(Usage(format!("--interval {level} is given twice")).into());
     }
     let name = if args.input == "-" { "standard input" } else { &args.input };
-    let mut reader = args.reading.open(&args.input)?;
+    let reading = args.reading.clone().or(&model.file().data.reading);
+    let mut reader = reading.open(&args.input, &model.file().data.settings.missing_values)?;
+    let mut words = Words { quiet: args.quiet, told: 0 };
+    reader.notes().iter().for_each(|note| words.say(&format!("{name}: {note}")));
     let dialect = reader.dialect().clone();
-    let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns())? };
-    let columns = Columns::find(&model, &header, args).with_context(|| name.to_string())?;
-    let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
+    let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns(), name)? };
+    let binding = model.schema().bind(&header, name)?;
+    let columns = Columns::new(&model, &header, &binding, args).with_context(|| name.to_string())?;
+    words.extra_columns(&model, &header, args);
 
-    let mut sink = Sink::new(args, &columns.names, out)?;
+    let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
+    let job = Job { model: &model, monte_carlo, binding: &binding, dialect: &dialect, columns: &columns, name, args };
+    let mut sink = Sink::new(args, &columns.names, &model.target().classes, out)?;
+    let mut progress = Rows::new(args.quiet);
+    let mut count = Count::default();
     let mut records = reader.records();
-    loop {
-        let block: Vec<Record> = records.by_ref().take(BLOCK).collect::<Result<_, _>>()?;
-        if block.is_empty() {
-            break;
+    let done = (|| {
+        loop {
+            let mut block = Vec::new();
+            let mut broken = None;
+            for record in records.by_ref().take(BLOCK) {
+                match record {
+                    Ok(record) => block.push(record),
+                    Err(error) => broken = Some(error),
+                }
+            }
+            job.predict(&block, &mut sink, &mut words, &mut count)?;
+            progress.add(block.len());
+            if let Some(error) = broken {
+                return Err(error.into());
+            }
+            if block.len() < BLOCK {
+                return Ok(());
+            }
         }
-        let rows = block.iter().map(|record| columns.numbers(record, &dialect, name)).collect::<Result<Vec<_>>>()?;
-        let mut written = Ok(());
-        let done = model.predict_each(&rows, &monte_carlo, |range, prediction| {
-            let lines = columns.lines(&block[range], &prediction.regression()?, args)?;
-            if written.is_ok() {
-                written = lines.iter().try_for_each(|line| sink.write(line));
-            }
-            Ok(())
-        });
-        done.map_err(|error| match error {
-            Error::NotFinite { row, value, .. } => {
-                anyhow!(
-                    "{name}, line {}: the prediction is {value}: a number of this row is too large",
-                    block[row].line
-                )
-            }
-            other => other.into(),
-        })?;
-        written?;
+    })();
+    progress.end();
+    match &done {
+        Ok(()) => sink.end()?,
+        Err(_) => sink.flush()?,
     }
-    sink.end()
+    words.summary(&count, name, args);
+    done
 }
 
-/// The names of columns that have none: the model's, in its order.
-fn by_position(model: &Model, columns: &[String]) -> Result<Vec<String>> {
-    match columns.len() == model.features().len() {
-        true => Ok(model.features().to_vec()),
+/// The names of columns that have none: those of the training table if it had none either, else the model's in its order.
+fn by_position(model: &Model, columns: &[String], name: &str) -> Result<Vec<String>> {
+    let features = model.features();
+    match features.iter().all(|feature| columns.iter().any(|column| column == feature)) {
+        true => Ok(columns.to_vec()),
+        false if columns.len() == features.len() => Ok(features.iter().map(ToString::to_string).collect()),
         false => bail!(
-            "{} columns without names: expected the {} that the model reads",
+            "{name}: {} columns without names: expected the {} that the model reads",
             columns.len(),
-            model.features().len()
+            features.len()
         ),
     }
 }
 
-/// Which columns of the input the model reads, which pass through, and what the output's are called.
+/// Everything that a block of rows is predicted with.
+struct Job<'a> {
+    model: &'a Model,
+    monte_carlo: MonteCarlo,
+    binding: &'a Binding<'a>,
+    dialect: &'a Dialect,
+    columns: &'a Columns,
+    name: &'a str,
+    args: &'a Args,
+}
+
+/// What became of the rows.
+#[derive(Default)]
+struct Count {
+    rows: usize,
+    bad: usize,
+    outside: usize,
+}
+
+impl Job<'_> {
+    /// Predicts a block and writes it in its order.
+    fn predict(&self, block: &[Record], sink: &mut Sink, words: &mut Words, count: &mut Count) -> Result<()> {
+        let fail = self.args.on_error == OnError::Fail;
+        let mut features = Features::new(self.model.schema().width());
+        let mut rows: Vec<Row> = Vec::with_capacity(block.len());
+        for record in block {
+            let mut remarks = Vec::new();
+            let cell = |column: usize| record.cells[column].as_str();
+            let encoded = features.push(|values| self.binding.encode(cell, self.dialect, values, &mut remarks));
+            let fault = encoded.err().map(|bad| {
+                format!("{}, line {}, column `{}`: {}", self.name, record.line, bad.column, bad.reason)
+            });
+            let stop = fail && fault.is_some();
+            rows.push(Row { record, remarks, fault });
+            if stop {
+                break;
+            }
+        }
+        let lines = self.lines(&mut features, &mut rows)?;
+        let mut lines = lines.into_iter();
+        for row in rows {
+            count.rows += 1;
+            let passed = self.columns.passed.iter().map(|&column| Cell::Text(row.record.cells[column].clone()));
+            let line: Vec<Cell> = match row.fault {
+                None => {
+                    words.cells(self.name, row.record.line, &row.remarks);
+                    let outside = row.remarks.iter().filter(|remark| remark.is_outside()).map(ToString::to_string);
+                    let outside: Vec<String> = outside.collect();
+                    count.outside += usize::from(!outside.is_empty());
+                    let error = (self.args.on_error == OnError::Mark).then_some(Cell::Nothing);
+                    let numbers = lines.next().expect("a prediction for each row without a fault");
+                    passed.chain(numbers).chain([Cell::List(outside)]).chain(error).collect()
+                }
+                Some(fault) if fail => bail!("{fault}"),
+                Some(fault) => {
+                    count.bad += 1;
+                    if self.args.on_error == OnError::Skip {
+                        words.say(&fault);
+                        continue;
+                    }
+                    let nothing = (0..self.columns.predicted).map(|_| Cell::Nothing);
+                    passed.chain(nothing).chain([Cell::List(Vec::new()), Cell::Text(fault)]).collect()
+                }
+            };
+            sink.write(&line)?;
+        }
+        Ok(())
+    }
+
+    /// The predictions of the rows without a fault; a row whose prediction is not finite gets one.
+    fn lines(&self, features: &mut Features, rows: &mut Vec<Row>) -> Result<Vec<Vec<Cell>>> {
+        let mut lines = Vec::new();
+        while features.rows() > 0 {
+            lines.clear();
+            let done = self.model.predict_each(features, &self.monte_carlo, |_, prediction| {
+                lines.extend(self.columns.numbers(&prediction, self.args)?);
+                Ok(())
+            });
+            let (row, value) = match done {
+                Ok(()) => break,
+                Err(Error::NotFinite { row, value, .. }) => (row, value),
+                Err(other) => return Err(other.into()),
+            };
+            let good = rows.iter().enumerate().filter(|(_, row)| row.fault.is_none()).map(|(at, _)| at).nth(row);
+            let at = good.expect("it was predicted");
+            let line = rows[at].record.line;
+            let fault = format!("{}, line {line}: the prediction is {value}: a number of this row is too large", self.name);
+            rows[at].fault = Some(fault);
+            if self.args.on_error == OnError::Fail {
+                rows.truncate(at + 1);
+                features.truncate(row);
+            } else {
+                features.remove(row);
+            }
+            lines.clear();
+        }
+        Ok(lines)
+    }
+}
+
+/// A row on its way.
+struct Row<'a> {
+    record: &'a Record,
+    remarks: Vec<Remark>,
+    /// Why it cannot be predicted.
+    fault: Option<String>,
+}
+
+/// Which columns of the input pass through, and what the output's are called.
 struct Columns {
-    features: Vec<(usize, String)>,
     passed: Vec<usize>,
+    /// How many columns a prediction has.
+    predicted: usize,
+    noise: bool,
     names: Vec<String>,
 }
 
 impl Columns {
-    fn find(model: &Model, header: &[String], args: &Args) -> Result<Self> {
-        let at = |feature: &String| match header.iter().position(|name| name == feature) {
-            Some(column) => Ok((column, feature.clone())),
-            None => bail!("no column `{feature}`, which the model reads{}", nearest(feature, model, header)),
-        };
-        let features = model.features().iter().map(at).collect::<Result<Vec<_>>>()?;
-        let used: HashSet<usize> = features.iter().map(|(at, _)| *at).collect();
+    fn new(model: &Model, header: &[String], binding: &Binding, args: &Args) -> Result<Self> {
+        let used: HashSet<usize> = binding.places().iter().copied().collect();
         let passed: Vec<usize> =
             (0..header.len()).filter(|column| !args.no_passthrough && !used.contains(column)).collect();
         let mut names: Vec<String> = passed.iter().map(|&column| header[column].clone()).collect();
-        for target in model.targets() {
-            let suffix = if model.targets().len() > 1 { format!("_{target}") } else { String::new() };
-            names.extend(["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(|name| format!("{name}{suffix}")));
+        let mut noise = true;
+        if model.target().is_classes() {
+            names.extend(["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from));
+            names.extend(model.target().classes.iter().map(|class| format!("p_{class}")));
+        } else if model.mlp().task() == (Task::Regression { targets: 1, noise: Noise::None }) {
+            noise = false; // an interval would be too narrow by all of it
+            names.extend(["mean", "sd_epistemic"].map(String::from));
+        } else {
+            names.extend(["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(String::from));
             for level in &args.interval {
                 let level = if args.interval.len() > 1 { format!("_{level}") } else { String::new() };
-                names.extend(["lower", "upper"].map(|name| format!("{name}{suffix}{level}")));
+                names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
             }
         }
+        let predicted = names.len() - passed.len();
+        names.push("outside".to_string());
+        names.extend((args.on_error == OnError::Mark).then(|| "error".to_string()));
         // Two of a name would be one in JSON.
         if let Some(name) = twice(&names) {
             bail!(
                 "2 columns of the output would be called `{name}`: rename those of the input, or say --no-passthrough"
             );
         }
-        Ok(Self { features, passed, names })
+        Ok(Self { passed, predicted, noise, names })
     }
 
-    fn numbers(&self, record: &Record, dialect: &Dialect, file: &str) -> Result<Vec<f64>> {
-        let number = |(column, name): &(usize, String)| {
-            let cell = &record.cells[*column];
-            dialect.number(cell).ok_or_else(|| {
-                let place = format!("{file}, line {}, column `{name}`", record.line);
-                Error::Value { place, value: cell.clone(), expected: "a number" }.into()
-            })
-        };
-        self.features.iter().map(number).collect()
-    }
-
-    /// The output's cells: text that passes through, and numbers.
-    fn lines(
-        &self,
-        records: &[Record],
-        prediction: &RegressionPrediction,
-        args: &Args,
-    ) -> burn_zoo::Result<Vec<Vec<Cell>>> {
-        let intervals =
-            args.interval.iter().map(|&level| prediction.interval(level)).collect::<burn_zoo::Result<Vec<_>>>()?;
-        let aleatoric = prediction.aleatoric_variance()?;
-        let targets = prediction.targets();
-        let line = |(row, record): (usize, &Record)| {
-            let mut line: Vec<Cell> =
-                self.passed.iter().map(|&column| Cell::Text(record.cells[column].clone())).collect();
-            for entry in row * targets..(row + 1) * targets {
-                let (epistemic, aleatoric) = (prediction.epistemic_variance()[entry], aleatoric[entry]);
-                let moments =
-                    [prediction.mean()[entry], (epistemic + aleatoric).sqrt(), epistemic.sqrt(), aleatoric.sqrt()];
-                let ends = intervals.iter().flat_map(|interval| [interval.lower[entry], interval.upper[entry]]);
-                line.extend(moments.into_iter().chain(ends).map(Cell::Number));
+    /// The cells of each row's prediction.
+    fn numbers(&self, prediction: &Prediction, args: &Args) -> burn_zoo::Result<Vec<Vec<Cell>>> {
+        let numbers = |numbers: Vec<f64>| numbers.into_iter().map(Cell::Number);
+        match prediction {
+            Prediction::Classes(classes) => Ok((0..classes.rows())
+                .map(|row| {
+                    let (p, class) = (classes.probabilities(row), classes.class(row));
+                    let entropies = [classes.entropy(), classes.expected_entropy(), classes.mutual_information()];
+                    let entropies = entropies.map(|entropy| entropy[row]);
+                    [Cell::Class(class)].into_iter().chain(numbers([&[p[class]], &entropies[..], p].concat())).collect()
+                })
+                .collect()),
+            Prediction::Regression(regression) if !self.noise => Ok((0..regression.rows())
+                .map(|row| {
+                    numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect()
+                })
+                .collect()),
+            Prediction::Regression(regression) => {
+                let intervals = args.interval.iter().map(|&level| regression.interval(level));
+                let intervals = intervals.collect::<burn_zoo::Result<Vec<_>>>()?;
+                let (aleatoric, sd) = (regression.aleatoric_variance()?, regression.sd()?);
+                let row = |row: usize| {
+                    let (epistemic, aleatoric) = (regression.epistemic_variance()[row].sqrt(), aleatoric[row].sqrt());
+                    let ends = intervals.iter().flat_map(|interval| [interval.lower[row], interval.upper[row]]);
+                    let moments = [regression.mean()[row], sd[row], epistemic, aleatoric];
+                    numbers(moments.into_iter().chain(ends).collect()).collect()
+                };
+                Ok((0..regression.rows()).map(row).collect())
             }
-            line
-        };
-        Ok(records.iter().enumerate().map(line).collect())
+            Prediction::MultiLabel(_) => unreachable!("no table trains a predictor of labels"),
+        }
     }
 }
 
@@ -219,33 +359,91 @@ fn twice(items: &[String]) -> Option<&String> {
     items.iter().find(|item| !seen.insert(*item))
 }
 
-/// The column that may be meant, among those that the model does not read anyway; else all that there are.
-fn nearest(feature: &str, model: &Model, header: &[String]) -> String {
-    let fold = |name: &str| name.to_lowercase().replace(['-', '_', ' ', '.'], "");
-    let likeness = |name: &&String| strsim::jaro_winkler(&fold(name), &fold(feature));
-    let spare = header.iter().filter(|name| !model.features().iter().any(|feature| feature == *name));
-    match spare.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) > 0.85) {
-        Some(name) => format!(": did you mean `{name}`?"),
-        None => format!("; found `{}`", header.join("`, `")),
+/// What is said on standard error.
+struct Words {
+    quiet: bool,
+    told: usize,
+}
+
+/// Cells that are told one by one; the rest are counted.
+const TOLD: usize = 5;
+
+impl Words {
+    fn say(&mut self, note: &str) {
+        if !self.quiet {
+            let _ = writeln!(stderr(), "note: {}", one_line(note, 2000)); // nobody who reads it is no failure
+        }
+    }
+
+    /// Columns that the training table did not have.
+    fn extra_columns(&mut self, model: &Model, header: &[String], args: &Args) {
+        let (schema, target) = (model.schema(), model.target());
+        let ignored = || schema.ignored.iter().map(|column| column.name.as_str());
+        let known = |name: &str| schema.names().chain(ignored()).any(|known| known == name) || name == target.name;
+        let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known(name)).collect();
+        let became = if args.no_passthrough { "left out" } else { "passed through" };
+        // Models of the zoo are used on tables of all kinds: a name for the row is no news.
+        if !extra.is_empty() && !schema.ignored.is_empty() || extra.len() > 3 {
+            self.say(&format!("the model does not know {} `{}`: {became}", if extra.len() > 1 { "the columns" } else { "the column" }, extra.join("`, `")));
+        }
+    }
+
+    /// Missing cells and unknown levels, by line.
+    fn cells(&mut self, name: &str, line: u64, remarks: &[Remark]) {
+        for remark in remarks {
+            let what = match remark {
+                Remark::Missing { column } => format!("column `{column}` is missing: filled as in the training part"),
+                Remark::Unseen { column, level } => {
+                    format!("column `{column}`: `{level}` is a level that the training part did not have")
+                }
+                Remark::Outside { .. } => continue,
+            };
+            self.told += 1;
+            if self.told <= TOLD {
+                self.say(&format!("{name}, line {line}, {what}"));
+            }
+        }
+    }
+
+    fn summary(&mut self, count: &Count, name: &str, args: &Args) {
+        if self.told > TOLD {
+            self.say(&format!("{name}: {} more cells are missing or unknown levels", self.told - TOLD));
+        }
+        if count.outside > 0 {
+            self.say(&format!(
+                "{name}: {} of {} rows lie outside of what the training saw: see the column `outside`",
+                count.outside, count.rows
+            ));
+        }
+        if count.bad > 0 {
+            let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see the column `error`" };
+            self.say(&format!("{name}: {} of {} rows could not be predicted and were {became}", count.bad, count.rows));
+        }
     }
 }
 
 enum Cell {
     Text(String),
+    /// A class, by its number.
+    Class(usize),
     Number(f64),
+    List(Vec<String>),
+    Nothing,
 }
 
 /// Writes whole records in the chosen format.
 struct Sink<'a> {
     out: &'a mut dyn Write,
     names: &'a [String],
+    classes: &'a [String],
     format: Format,
     started: bool,
-    table: Vec<Vec<String>>,
+    table: Aligned,
+    block: Vec<Vec<String>>,
 }
 
 impl<'a> Sink<'a> {
-    fn new(args: &Args, names: &'a [String], out: &'a mut dyn Write) -> Result<Self> {
+    fn new(args: &Args, names: &'a [String], classes: &'a [String], out: &'a mut dyn Write) -> Result<Self> {
         match args.format {
             Format::Csv => csv_line(out, names.iter().map(String::as_str))?,
             Format::Json => {
@@ -258,17 +456,24 @@ impl<'a> Sink<'a> {
             }
             Format::Table | Format::Jsonl => {}
         }
-        Ok(Self { out, names, format: args.format, started: false, table: Vec::new() })
+        let table = Aligned::new(names);
+        Ok(Self { out, names, classes, format: args.format, started: false, table, block: Vec::new() })
     }
 
     fn write(&mut self, line: &[Cell]) -> Result<()> {
         let text = |cell: &Cell, number: fn(f64) -> String| match cell {
             Cell::Text(text) => text.clone(),
+            Cell::Class(class) => self.classes[*class].clone(),
             Cell::Number(x) => number(*x),
+            Cell::List(items) => items.join("; "),
+            Cell::Nothing => String::new(),
         };
         match self.format {
             Format::Table => {
-                self.table.push(line.iter().map(|cell| one_line(&text(cell, fixed), usize::MAX)).collect());
+                self.block.push(line.iter().map(|cell| one_line(&text(cell, fixed), usize::MAX)).collect());
+                if self.block.len() == BLOCK {
+                    self.table.write(&mut self.out, &std::mem::take(&mut self.block))?;
+                }
             }
             Format::Csv => {
                 let cells: Vec<String> = line.iter().map(|cell| text(cell, |x| significant(x, 9))).collect();
@@ -277,7 +482,10 @@ impl<'a> Sink<'a> {
             Format::Json | Format::Jsonl => {
                 let value = |cell: &Cell| match cell {
                     Cell::Text(text) => json!(text),
+                    Cell::Class(class) => json!(self.classes[*class]),
                     Cell::Number(x) => json!(significant(*x, 9).parse::<f64>().unwrap_or(*x)),
+                    Cell::List(items) => json!(items),
+                    Cell::Nothing => Value::Null,
                 };
                 let object: Map<String, Value> = self.names.iter().cloned().zip(line.iter().map(value)).collect();
                 let (before, after) = match (self.format, self.started) {
@@ -293,13 +501,18 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    fn end(self) -> Result<()> {
-        match self.format {
-            Format::Table => {
-                write_columns(self.out, &self.names.iter().map(String::as_str).collect::<Vec<_>>(), &self.table)?
-            }
-            Format::Json => writeln!(self.out, "\n]}}")?,
-            Format::Csv | Format::Jsonl => {}
+    /// What is still to be written of the rows so far.
+    fn flush(&mut self) -> Result<()> {
+        if self.format == Format::Table {
+            self.table.write(&mut self.out, &std::mem::take(&mut self.block))?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<()> {
+        self.flush()?;
+        if self.format == Format::Json {
+            writeln!(self.out, "\n]}}")?;
         }
         Ok(())
     }

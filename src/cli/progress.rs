@@ -72,3 +72,32 @@ fn line(epoch: &Epoch, epochs: usize) {
     // Nobody who reads standard error is no reason to stop training.
     let _ = writeln!(stderr(), "epoch {number}/{epochs} train_loss {train:.4} valid_loss {valid:.4}{best}");
 }
+
+/// How many rows were predicted: a counter on a terminal, nothing elsewhere.
+pub struct Rows(Option<ProgressBar>);
+
+impl Rows {
+    /// What suits standard error.
+    pub fn new(quiet: bool) -> Self {
+        let bar = (!quiet && stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{spinner} {human_pos} rows, {per_sec}, {elapsed}");
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.with_style(style.expect("a valid template"))
+        });
+        Self(bar)
+    }
+
+    /// So many more.
+    pub fn add(&mut self, rows: usize) {
+        if let Some(bar) = &self.0 {
+            bar.inc(rows as u64);
+        }
+    }
+
+    /// That was all.
+    pub fn end(&mut self) {
+        if let Some(bar) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,13 +1,16 @@
 //! How a table is to be read, where it cannot be found out.
 
-use std::{io, io::Write};
+use std::io;
 
-use anyhow::Result;
-use burn_zoo::data::read::{Decimal, Header, Quote, ReadOptions, TableReader};
+use burn_zoo::{
+    data::read::{Decimal, Header, Quote, ReadError, ReadOptions, TableReader},
+    zoo,
+};
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// The dialect of a table; what is not said is detected
-#[derive(clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
     /// What stands between cells: a character, or tab [default: detected]
@@ -25,7 +28,8 @@ pub struct Reading {
     /// The first line is a header, even if it looks like data
     #[arg(long)]
     header: bool,
-    /// There is no header: the columns are the model's, in its order
+    /// There is no header: columns are called column_1, column_2, ..., or to
+    /// predict, if the model's have other names, are the model's in its order
     #[arg(long, conflicts_with = "header")]
     no_header: bool,
     /// Skip so many lines before the header
@@ -33,13 +37,13 @@ pub struct Reading {
     skip: u64,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
 enum Mark {
     Point,
     Comma,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
 enum Quotes {
     Double,
     Single,
@@ -55,9 +59,35 @@ fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 impl Reading {
-    /// Opens `file`, or standard input for `-`, and says on standard error what is worth saying.
-    pub fn open(&self, file: &str) -> Result<TableReader> {
-        let options = ReadOptions {
+    /// The same, with what was said at the training where nothing is said now.
+    pub fn or(mut self, training: &zoo::Reading) -> Self {
+        let quote = |name: &String| Quotes::from_str(name, true).ok();
+        self.quote = self.quote.or(training.quote.as_ref().and_then(quote));
+        self.thousands = self.thousands.or(training.thousands);
+        self
+    }
+
+    /// What files to predict should be read by, too.
+    pub fn remembered(&self) -> zoo::Reading {
+        let quote = self.quote.and_then(|quote| Some(quote.to_possible_value()?.get_name().to_string()));
+        zoo::Reading { quote, thousands: self.thousands }
+    }
+
+    /// Opens `file`, or standard input for `-`; these cells are missing besides the usual ones.
+    pub fn open(&self, file: &str, missing: &[String]) -> Result<TableReader, ReadError> {
+        match file {
+            "-" => TableReader::from_reader("standard input", io::stdin(), &self.options(missing)),
+            file => TableReader::open(file, &self.options(missing)),
+        }
+    }
+
+    /// Reads the bytes of a file that is called `name`.
+    pub fn read(&self, name: &str, bytes: Vec<u8>, missing: &[String]) -> Result<TableReader, ReadError> {
+        TableReader::from_reader(name, io::Cursor::new(bytes), &self.options(missing))
+    }
+
+    fn options(&self, missing: &[String]) -> ReadOptions {
+        ReadOptions {
             delimiter: self.delimiter,
             decimal: self.decimal.map(|mark| match mark {
                 Mark::Point => Decimal::Point,
@@ -75,15 +105,7 @@ impl Reading {
                 Some(Quotes::None) => Quote::None,
             },
             skip: self.skip,
-            ..ReadOptions::default()
-        };
-        let reader = match file {
-            "-" => TableReader::from_reader("standard input", io::stdin(), &options)?,
-            file => TableReader::open(file, &options)?,
-        };
-        for note in reader.notes() {
-            let _ = writeln!(io::stderr(), "note: {file}: {note}"); // nobody who reads it is no failure
+            missing: missing.to_vec(),
         }
-        Ok(reader)
     }
 }

@@ -3,10 +3,10 @@
 use std::{io::Write, path::Path};
 
 use anyhow::Result;
-use burn_zoo::zoo;
+use burn_zoo::{data::Column, zoo};
 use clap::ValueEnum;
 
-use super::{describe, numbers::fixed, write_columns};
+use super::{describe, evaluate::write_evaluation, numbers::fixed};
 
 /// Describe a model: what it reads and predicts, its network, its scores
 #[derive(clap::Args)]
@@ -46,9 +46,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
     let (data, model) = (&file.data, &file.model);
     let rates: Vec<String> = model.rates.iter().map(ToString::to_string).collect();
-    writeln!(out, "{name}: predicts {} from {} columns of {}", data.targets.join(", "), model.d_input, data.name)?;
+    let columns: Vec<String> = file.inputs.columns.iter().map(column).collect();
+    writeln!(out, "{name}: predicts {} from {} columns of {}", file.target.name, columns.len(), data.names.join(", "))?;
     writeln!(out, "task      {}", model.task)?;
-    writeln!(out, "columns   {}", data.features.join(", "))?;
+    if file.target.is_classes() {
+        writeln!(out, "classes   {}", file.target.classes.join(", "))?;
+    }
+    writeln!(out, "columns   {}", columns.join(", "))?;
     writeln!(
         out,
         "network   hidden {:?}{}, {}, rates {} on the inputs, {} behind",
@@ -76,21 +80,17 @@ fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
         file.provenance.command, file.provenance.version, file.provenance.device
     )?;
     let Some(test) = &file.test else { return Ok(()) };
-    writeln!(out, "test      {} passes, {} % intervals", test.passes, test.interval * 100.0)?;
+    let intervals = test.interval.map_or(String::new(), |level| format!(", {} % intervals", level * 100.0));
+    writeln!(out, "test      {} passes{intervals}", test.passes)?;
     Ok(write_evaluation(test, out)?)
 }
 
-/// Writes the scores side by side.
-pub fn write_evaluation(evaluation: &zoo::Evaluation, out: &mut dyn Write) -> std::io::Result<()> {
-    let header: Vec<&str> = [""].into_iter().chain(burn_zoo::uncertainty::RegressionScores::NAMES).collect();
-    let row = |(name, scores): (&str, &burn_zoo::uncertainty::RegressionScores)| {
-        let [n, rest @ ..] = scores.values();
-        [name.to_string(), n.to_string()].into_iter().chain(rest.map(fixed)).collect()
-    };
-    let scores = [
-        ("monte_carlo", &evaluation.monte_carlo),
-        ("mean_network", &evaluation.mean_network),
-        ("baseline", &evaluation.baseline),
-    ];
-    write_columns(out, &header, &scores.map(row))
+/// A column's name, and what it is unless it is a number.
+fn column(column: &Column) -> String {
+    let (name, kind) = (column.name(), column.kind());
+    match column {
+        Column::Numeric { .. } => name.to_string(),
+        Column::Categorical { levels, rare, .. } => format!("{name} ({} levels)", levels.len() + rare.len()),
+        _ => format!("{name} ({kind})"),
+    }
 }

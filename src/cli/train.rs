@@ -8,30 +8,64 @@ use std::{
 
 use anyhow::{Context, Result};
 use burn_zoo::{
-    data,
-    recipe::{Origin, train_mlp},
+    DeviceSpec,
+    data::{self, ColumnKind, TaskChoice},
+    recipe::{self, Origin, Prepared},
+    report::Figure,
     settings::Settings,
+    train::Epoch,
+};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    OnDevice, Usage, check, evaluate::write_evaluation, one_line, progress::Report, reading::Reading, tables::Source, usage,
 };
 
-use super::{OnDevice, Usage, progress::Report, show::write_evaluation, usage};
-
-/// Train a model on a built-in table, and save it with its preprocessing
-#[derive(clap::Args)]
+/// Train a model on a table, and save it with its preprocessing
+///
+/// The table is CSV or its kin: a file, - for standard input, or the built-in
+/// wine-red. What its columns are is inferred from the training part and
+/// stated; numbers, levels, yes and no, dates. The target decides what is
+/// predicted: numbers, two classes or several. The saved directory is a model
+/// for predict, evaluate and show.
+#[derive(Clone, clap::Args)]
 pub struct Args {
-    /// The family of models, mlp, or a file with settings (TOML)
-    #[arg(value_name = "FAMILY|CONFIG.toml")]
-    family: String,
-    /// The table: wine-red
-    #[arg(long)]
-    data: String,
+    /// The family of models, mlp, or a file with settings (see `config`)
+    #[arg(value_name = "FAMILY|CONFIG.toml", required_unless_present = "resume")]
+    family: Option<String>,
+    /// The table: a file, - for standard input, or wine-red
+    #[arg(long, value_name = "FILE|NAME", required_unless_present = "resume")]
+    data: Option<String>,
+    /// A table of its own to stop the training by and to fit the noise to
+    #[arg(long, value_name = "FILE", requires = "test")]
+    valid: Option<String>,
+    /// A table of its own for the scores
+    #[arg(long, value_name = "FILE", requires = "valid")]
+    test: Option<String>,
     /// The directory to write; it must not exist
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// The column to predict [default: the table's usual one]
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with a training that was interrupted, to the same model: the
+    /// directory that it was to write
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    resume: Option<PathBuf>,
+    /// The column to predict [default: a built-in table's usual one]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Change a setting, such as train.epochs=50 or model.rates=[0.1,0.2]; may
+    /// What to predict [default: by the target, and stated]
+    #[arg(long, value_enum)]
+    task: Option<TaskKind>,
+    /// What a column is: numeric, categorical, boolean, date, date:%d.%m.%Y,
+    /// ignored or id; may be given several times
+    #[arg(long = "column", value_name = "NAME=KIND")]
+    columns: Vec<String>,
+    /// A cell that means missing, besides empty ones, NA, ? and their like; may
     /// be given several times
+    #[arg(long = "na", value_name = "CELL", allow_hyphen_values = true)]
+    missing: Vec<String>,
+    /// Change a setting, such as train.epochs=50 or model.rates=[0.1,0.2]; may
+    /// be given several times (all of them: burn-zoo config mlp)
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// Draws split, initial weights, order and masks [default: 0]
@@ -41,40 +75,130 @@ pub struct Args {
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
     device: OnDevice,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TaskKind {
+    Regression,
+    Classes,
 }
 
 /// Trains, saves, and writes the scores on the test part.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let settings = settings(args)?;
-    if args.out.symlink_metadata().is_ok() {
-        anyhow::bail!("{}: there is something already: choose a new directory", args.out.display());
-    }
-    check_place(&args.out)?;
-    let built_in = data::find(&args.data).map_err(usage)?;
-    let (table, target) = (built_in.table(), args.target.as_deref().unwrap_or(built_in.target));
-    table.without(target).map_err(usage)?;
-    let spec = args.device.spec();
-    let origin = Origin {
-        data: built_in.name.to_string(),
-        sha256: built_in.sha256(),
-        command: command(args),
-        device: spec.to_string(),
-    };
-    let outcome = train_mlp(&table, target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
+    let job = Job::new(args)?;
+    job.run(args.quiet, out)
+}
 
-    let mut curve = "epoch,train_loss,valid_loss\n".to_string();
-    outcome.curve.iter().for_each(|e| curve += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
-    outcome.model.save(&args.out, &[("curve.csv", curve)])?;
-    if !args.quiet {
+/// Everything that a training is a function of, but the tables' contents.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Job {
+    out: PathBuf,
+    tables: Vec<String>,
+    target: Option<String>,
+    reading: Reading,
+    device: String,
+    command: String,
+    settings: Settings,
+}
+
+impl Job {
+    fn new(args: &Args) -> Result<Self> {
+        let (Some(family), Some(data), Some(out)) = (&args.family, &args.data, &args.out) else {
+            unreachable!("clap asks for them");
+        };
+        Ok(Self {
+            out: out.clone(),
+            tables: [Some(data), args.valid.as_ref(), args.test.as_ref()].into_iter().flatten().cloned().collect(),
+            target: args.target.clone(),
+            reading: args.reading.clone(),
+            device: args.device.spec().to_string(),
+            command: command(),
+            settings: settings(family, args)?,
+        })
+    }
+
+    fn run(&self, quiet: bool, out: &mut dyn Write) -> Result<()> {
+        let say = |line: &str| {
+            if !quiet {
+                let _ = writeln!(stderr(), "{}", one_line(line, 2000)); // nobody who reads it is no failure
+            }
+        };
+        if self.out.symlink_metadata().is_ok() {
+            anyhow::bail!("{}: there is something already: choose a new directory", self.out.display());
+        }
+        check_place(&self.out)?;
+        let target = match (&self.target, data::find(&self.tables[0])) {
+            (Some(target), _) => target.clone(),
+            (None, Ok(built_in)) => built_in.target.to_string(),
+            (None, Err(_)) => return Err(Usage("--target is missing: the column to predict".to_string()).into()),
+        };
+        let device = self.device.parse::<DeviceSpec>()?.init()?;
+        let missing = &self.settings.data.missing_values;
+        let sources =
+            self.tables.iter().map(|name| Source::read(name, &self.reading, missing)).collect::<Result<Vec<_>>>()?;
+        let rows: Vec<usize> = sources.iter().map(|source| source.frame.rows()).collect();
+        let origin = Origin {
+            data: self.tables.clone(),
+            sha256: sources.iter().map(|source| source.sha256.clone()).collect(),
+            reading: self.reading.remembered(),
+            command: self.command.clone(),
+            device: self.device.clone(),
+        };
+        let mut frames = sources.into_iter().map(|source| source.frame);
+        let mut frame = frames.next().expect("a table");
+        frames.try_for_each(|part| frame.append(&part))?;
+        frame.notes().for_each(|note| say(&format!("note: {note}")));
+        frame.column(&target).map_err(usage)?;
+        let given = <[usize; 3]>::try_from(rows).ok();
+        let prepared = recipe::prepare(&frame, given, &target, &self.settings)?;
+        drop(frame); // text: the features are numbers by now
+        prepared.notes.iter().for_each(|note| say(&format!("note: {note}")));
+        say(&stated(&prepared));
+
+        let outcome = prepared.train(origin, &device, Report::new(quiet))?;
+        outcome.model.save(&self.out, &curve(&outcome.curve))?;
         let best = outcome.model.file().provenance.best_epoch;
-        // Nobody who reads standard error is no failure.
-        let _ = writeln!(stderr(), "saved {} (epoch {best} of {})", args.out.display(), outcome.curve.len());
+        say(&format!("saved {} (epoch {best} of {})", self.out.display(), outcome.curve.len()));
+        match &outcome.model.file().test {
+            Some(test) => Ok(write_evaluation(test, out)?),
+            None => Ok(()),
+        }
     }
-    match &outcome.model.file().test {
-        Some(test) => Ok(write_evaluation(test, out)?),
-        None => Ok(()),
-    }
+}
+
+/// What is going to be done, in one line.
+fn stated(prepared: &Prepared) -> String {
+    let [train, valid, test] = [&prepared.split.train, &prepared.split.valid, &prepared.split.test].map(Vec::len);
+    let (columns, features) = (prepared.schema.columns.len(), prepared.schema.width());
+    let features = if features == columns { String::new() } else { format!(" ({features} features)") };
+    let classes = match &prepared.target.classes[..] {
+        [] => String::new(),
+        some if some.len() <= 5 => format!(" ({})", some.join(", ")),
+        _ => String::new(),
+    };
+    let name = &prepared.target.name;
+    format!(
+        "{}{classes}: `{name}` from {columns} columns{features}; {train} rows train, {valid} choose, {test} test",
+        prepared.task
+    )
+}
+
+/// The training curve as CSV and as a figure.
+fn curve(epochs: &[Epoch]) -> Vec<(&'static str, String)> {
+    let mut csv = "epoch,train_loss,valid_loss\n".to_string();
+    epochs.iter().for_each(|e| csv += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
+    let numbers = |number: fn(&Epoch) -> f64| epochs.iter().map(number).collect::<Vec<f64>>();
+    let xs = numbers(|epoch| epoch.number as f64);
+    let figure = Figure::new("Training")
+        .axes("epoch", "loss")
+        .line("training part, under dropout", &xs, &numbers(|epoch| epoch.train_loss))
+        .line("validation part, mean network", &xs, &numbers(|epoch| epoch.valid_loss));
+    let best = epochs.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.number as f64);
+    let figure = best.into_iter().fold(figure, |figure, best| figure.vertical("best epoch", best));
+    vec![("curve.csv", csv), ("curve.svg", figure.to_svg())]
 }
 
 /// That the directory can be made: to be found before the training, not behind it.
@@ -88,18 +212,19 @@ fn check_place(out: &Path) -> Result<()> {
     fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)).with_context(|| out.display().to_string())
 }
 
-fn settings(args: &Args) -> Result<Settings> {
-    let mut settings = match args.family.as_str() {
+fn settings(family: &str, args: &Args) -> Result<Settings> {
+    let mut settings = match family {
         "mlp" => Settings::default(),
-        file if file.ends_with(".toml") => {
-            let text = fs::read_to_string(file).with_context(|| file.to_string())?;
-            Settings::from_toml(&text).with_context(|| file.to_string())?
-        }
+        file if file.ends_with(".toml") => check::read(file)?,
         other => {
             return Err(
                 Usage(format!("unknown family `{other}`: expected `mlp`, or a file with settings (.toml)")).into()
             );
         }
+    };
+    let pair = |option: &str, text: &str, example: &str| match text.rsplit_once('=') {
+        Some((name, value)) => Ok((name.trim().to_string(), value.trim().to_string())),
+        None => Err(Usage(format!("--{option} {text}: expected {example}"))),
     };
     for set in &args.set {
         let (path, value) = set
@@ -107,23 +232,40 @@ fn settings(args: &Args) -> Result<Settings> {
             .ok_or_else(|| Usage(format!("--set {set}: expected PATH=VALUE, such as train.epochs=50")))?;
         settings = settings.set(path.trim(), value.trim()).map_err(usage)?;
     }
+    for column in &args.columns {
+        let (name, kind) = pair("column", column, "NAME=KIND, such as zip=categorical")?;
+        let kind = ColumnKind::try_from(kind).map_err(|expected| Usage(format!("--column {column}: {expected}")))?;
+        settings.schema.insert(name, kind);
+    }
+    settings.data.missing_values.extend(args.missing.iter().cloned());
+    if let Some(task) = args.task {
+        settings.data.task = match task {
+            TaskKind::Regression => TaskChoice::Regression,
+            TaskKind::Classes => TaskChoice::Classes,
+        };
+    }
     if let Some(seed) = args.seed {
         settings.train.seed = seed;
     }
-    let from_file = args.family != "mlp" && args.set.is_empty();
     match settings.check() {
-        Err(error) if from_file => Err(error).with_context(|| args.family.clone()),
+        Err(error) if family != "mlp" && args.set.is_empty() => Err(error).with_context(|| family.to_string()),
         checked => checked.map_err(usage),
     }?;
     Ok(settings)
 }
 
 /// The command that makes this model again; where it was saved does not matter.
-fn command(args: &Args) -> String {
-    let mut words = vec!["burn-zoo train".to_string(), word(&args.family), format!("--data {}", word(&args.data))];
-    words.extend(args.target.iter().map(|target| format!("--target {}", word(target))));
-    words.extend(args.set.iter().map(|set| format!("--set {}", word(set))));
-    words.extend(args.seed.iter().map(|seed| format!("--seed {seed}")));
+fn command() -> String {
+    let mut words = vec!["burn-zoo".to_string()];
+    let mut given = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    while let Some(argument) = given.next() {
+        match argument.as_str() {
+            "--out" => drop(given.next()),
+            "--quiet" | "-q" => {}
+            out if out.starts_with("--out=") => {}
+            other => words.push(word(other)),
+        }
+    }
     words.push("--out DIR".to_string());
     words.join(" ")
 }

@@ -1,12 +1,24 @@
-//! Data: tables that are built in, splits, scaling.
+//! Data: tables, what their columns are, splits, scaling.
 
+mod date;
+mod frame;
+mod infer;
 pub mod read;
 mod scaler;
+mod schema;
+mod settings;
 mod split;
 mod table;
+mod target;
 
+pub use frame::Frame;
 pub use scaler::Scaler;
-pub(crate) use split::check_shares;
+pub(crate) use schema::Scale;
+pub use schema::{BadCell, Binding, Column, Ignored, Remark, Schema};
+pub use settings::{
+    ClassWeights, ColumnKind, DataSettings, Missing, MissingTarget, SplitBy, TaskChoice, Transform, Unseen,
+};
 pub use split::{SPLIT, Split};
 pub(crate) use table::hex;
 pub use table::{BUILT_IN, BuiltIn, Table, find};
+pub use target::{Found, Target, Targets};

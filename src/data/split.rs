@@ -1,5 +1,7 @@
 //! Which rows train, which choose, which judge.
 
+use std::collections::BTreeMap;
+
 use crate::{
     error::{Error, Result},
     key::Key,
@@ -28,15 +30,104 @@ impl Split {
         check_shares(shares)?;
         let end = |share: f64| (share * rows as f64).round() as usize;
         let (train, valid) = (end(shares[0]), end(shares[0] + shares[1]));
-        if train == 0 || valid <= train || rows <= valid {
-            return Err(Error::config(
-                "data.split",
-                format!("{shares:?} of {rows} rows"),
-                "at least one row in each part",
-            ));
-        }
         let order = split_key.permutation(rows);
-        Ok(Self { train: order[..train].to_vec(), valid: order[train..valid].to_vec(), test: order[valid..].to_vec() })
+        Self { train: order[..train].to_vec(), valid: order[train..valid].to_vec(), test: order[valid..].to_vec() }
+            .whole(shares, rows, "rows")
+    }
+    /// The same for each class of its own, so that each part has about the same shares of them; a class of one row trains.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn stratified(classes: &[usize], shares: [f64; 3], split_key: Key) -> Result<Self> {
+        check_shares(shares)?;
+        let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+        for class in 0..classes.iter().max().map_or(0, |most| most + 1) {
+            let rows: Vec<usize> = (0..classes.len()).filter(|&row| classes[row] == class).collect();
+            let order = split_key.fold(class as u64).permutation(rows.len());
+            let end = |share: f64| (share * rows.len() as f64).round() as usize;
+            let train = end(shares[0]).max(1).min(rows.len());
+            let valid = end(shares[0] + shares[1]).max(train);
+            split.train.extend(order[..train].iter().map(|&i| rows[i]));
+            split.valid.extend(order[train..valid].iter().map(|&i| rows[i]));
+            split.test.extend(order[valid..].iter().map(|&i| rows[i]));
+        }
+        // Classes one after the other are no order for anything.
+        for (i, part) in [&mut split.train, &mut split.valid, &mut split.test].into_iter().enumerate() {
+            let order = split_key.fold_str("part").fold(i as u64).permutation(part.len());
+            *part = order.iter().map(|&i| part[i]).collect();
+        }
+        split.whole(shares, classes.len(), "rows")
+    }
+
+    /// The same for whole groups: rows of one group stay together.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random); three groups are needed.
+    pub fn grouped(groups: &[&str], shares: [f64; 3], split_key: Key) -> Result<Self> {
+        check_shares(shares)?;
+        let mut rows_of: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        groups.iter().enumerate().for_each(|(row, group)| rows_of.entry(group).or_default().push(row));
+        let members: Vec<&Vec<usize>> = rows_of.values().collect();
+        let order = split_key.permutation(members.len());
+        let ends = [shares[0], shares[0] + shares[1]].map(|share| share * groups.len() as f64);
+        let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+        let mut before = 0;
+        for (place, &group) in order.iter().enumerate() {
+            let rows = members[group];
+            // By the middle of the group; but the last groups are for the parts that have none yet.
+            let middle = before as f64 + rows.len() as f64 / 2.0;
+            let part = usize::from(middle > ends[0]) + usize::from(middle > ends[1]);
+            let left = members.len() - place;
+            let empty = parts.iter().skip(1).filter(|part| part.is_empty()).count();
+            let part = match place {
+                0 => 0,
+                _ if left <= empty => if parts[1].is_empty() { 1 } else { 2 },
+                _ => part,
+            };
+            parts[part].extend(rows);
+            before += rows.len();
+        }
+        let [train, valid, test] = parts;
+        Self { train, valid, test }.whole(shares, members.len(), "groups")
+    }
+
+    /// By time: the earliest rows train, the latest test; rows of one time stay together.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn by_time(times: &[f64], shares: [f64; 3]) -> Result<Self> {
+        check_shares(shares)?;
+        let mut order: Vec<usize> = (0..times.len()).collect();
+        order.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
+        let cut = |share: f64| {
+            let mut at = (share * times.len() as f64).round() as usize;
+            while at > 0 && at < times.len() && times[order[at - 1]] == times[order[at]] {
+                at += 1;
+            }
+            at
+        };
+        let (train, valid) = (cut(shares[0]), cut(shares[0] + shares[1]));
+        let part = |range: std::ops::Range<usize>| order[range].to_vec();
+        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }
+            .whole(shares, times.len(), "rows by time")
+    }
+
+    /// The same parts of other rows: `rows[i]` stands for row i.
+    pub fn of(self, rows: &[usize]) -> Self {
+        let part = |part: Vec<usize>| part.into_iter().map(|row| rows[row]).collect();
+        Self { train: part(self.train), valid: part(self.valid), test: part(self.test) }
+    }
+
+    /// How many rows there are in all.
+    pub fn rows(&self) -> usize {
+        self.train.len() + self.valid.len() + self.test.len()
+    }
+
+    fn whole(self, shares: [f64; 3], n: usize, what: &str) -> Result<Self> {
+        match [&self.train, &self.valid, &self.test].iter().any(|part| part.is_empty()) {
+            true => Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part")),
+            false => Ok(self),
+        }
     }
 }
 

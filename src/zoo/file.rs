@@ -1,25 +1,25 @@
 //! `model.toml`: everything about a model but its weights.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::model::MODEL_TOML;
 use crate::{
-    data::Scaler,
+    data::{ColumnKind, DataSettings, Scaler, Schema, Target},
     error::{Error, Result},
     key::MASK_SCHEME,
     models::{MlpConfig, Task},
     settings::{leaves, read_toml, table_of},
     train::TrainConfig,
-    uncertainty::RegressionScores,
+    uncertainty::{ClassScores, RegressionScores},
 };
 
 /// Everything about a model but its weights, as it stands in `model.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// The version of this layout: 1.
+    /// The version of this layout: 2.
     pub schema: u32,
     /// The kind of model: `mlp`.
     pub family: String,
@@ -29,6 +29,10 @@ pub struct ModelFile {
     pub provenance: Provenance,
     /// What it was trained on.
     pub data: Data,
+    /// What it predicts.
+    pub target: Target,
+    /// What it reads.
+    pub inputs: Schema,
     /// The network.
     pub model: MlpConfig,
     /// Its training.
@@ -51,6 +55,8 @@ pub struct Provenance {
     pub command: String,
     /// By which version of this crate.
     pub version: String,
+    /// On which version of Burn.
+    pub burn: String,
     /// On which device.
     pub device: String,
     /// The epoch whose weights these are, from 1.
@@ -61,18 +67,30 @@ pub struct Provenance {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// A built-in table, or a file.
-    pub name: String,
-    /// Of the table as CSV.
-    pub sha256: String,
-    /// The shares of rows that trained, validated and tested.
-    pub split: [f64; 3],
-    /// How many rows that made.
+    /// Built-in tables, or files: one, or one for each part.
+    pub names: Vec<String>,
+    /// Of each table: of the file's bytes, or of the built-in table as CSV.
+    pub sha256: Vec<String>,
+    /// How many rows trained, validated and tested.
     pub rows: [usize; 3],
-    /// The columns that it reads, in order.
-    pub features: Vec<String>,
-    /// The columns that it predicts.
-    pub targets: Vec<String>,
+    /// The share of each class in the training part; none for numbers.
+    pub frequencies: Vec<f64>,
+    /// What the cells stand in, if it was said, and what groups digits.
+    pub reading: Reading,
+    /// What was chosen.
+    pub settings: DataSettings,
+    /// What was said about columns.
+    pub schema: BTreeMap<String, ColumnKind>,
+}
+
+/// How the files of a training were said to be written; files to predict are written alike unless somebody says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reading {
+    /// `double`, `single` or `none`.
+    pub quote: Option<String>,
+    /// The mark between thousands.
+    pub thousands: Option<char>,
 }
 
 /// The standardisation of features and targets.
@@ -113,23 +131,77 @@ pub struct Weights {
 pub struct Evaluation {
     /// The number of Monte Carlo passes.
     pub passes: usize,
-    /// The level of the interval of `coverage` and `width`.
-    pub interval: f64,
+    /// The level of the interval of `coverage` and `width`; none for classes.
+    pub interval: Option<f64>,
     /// Many sampled networks.
-    pub monte_carlo: RegressionScores,
+    pub monte_carlo: Scores,
     /// The mean network (weight scaling), with a tau of its own.
-    pub mean_network: RegressionScores,
-    /// The training part's mean and standard deviation for every row.
-    pub baseline: RegressionScores,
+    pub mean_network: Scores,
+    /// The training part's mean and standard deviation, or its shares of classes, for every row.
+    pub baseline: Scores,
+}
+
+/// The scores of one way to predict.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scores {
+    /// Of numbers.
+    Regression(RegressionScores),
+    /// Of classes.
+    Classes(ClassScores),
+}
+
+impl Scores {
+    /// The names of the scores, in order.
+    pub fn names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Regression(_) => &RegressionScores::NAMES,
+            Self::Classes(_) => &ClassScores::NAMES,
+        }
+    }
+
+    /// The scores, in the order of their names.
+    pub fn values(&self) -> Vec<f64> {
+        match self {
+            Self::Regression(scores) => scores.values().to_vec(),
+            Self::Classes(scores) => scores.values().to_vec(),
+        }
+    }
+
+    /// Their standard errors over rows, in the order of their names; the number of rows has none.
+    pub fn standard_errors(&self) -> Vec<Option<f64>> {
+        match self {
+            Self::Regression(scores) => scores.standard_errors().to_vec(),
+            Self::Classes(scores) => scores.standard_errors().to_vec(),
+        }
+    }
+
+    /// The score of that name, if these scores have it.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        Some(self.values()[self.names().iter().position(|known| *known == name)?])
+    }
 }
 
 impl ModelFile {
+    /// The version of the layout of `model.toml`.
+    pub const LAYOUT: u32 = 2;
+
     /// Reads the text of a `model.toml` that was found at `path`.
     ///
     /// # Errors
     /// [`Error::Model`] with the line, for text that is no such file, of another version, or does not agree with itself.
     pub fn read(text: &str, path: &Path) -> Result<Self> {
         let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
+        // The version first: what an older one lacks would be reported as missing.
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let version: Version = read_toml(text).map_err(|reason| bad(format!("not a model: {reason}")))?;
+        if version.schema != Self::LAYOUT {
+            let age = if version.schema < Self::LAYOUT { "an older version of burn-zoo: train it again" } else { "a newer version of burn-zoo" };
+            return Err(bad(format!("schema {}, of {age} (this version reads schema {})", version.schema, Self::LAYOUT)));
+        }
         let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
         file.train.check().map_err(|error| bad(error.to_string()))?;
         // Burn's configs ignore keys that they do not know.
@@ -139,26 +211,34 @@ impl ModelFile {
             let names = known.iter().map(|(path, _)| path.as_str());
             return Err(bad(format!("not a model of this version: {}", Error::unknown("key", unknown, names))));
         }
-        if (file.schema, file.mask_scheme) != (1, MASK_SCHEME) {
-            let found = format!("schema {}, mask scheme {}", file.schema, file.mask_scheme);
-            return Err(bad(format!("{found}: this version reads schema 1, mask scheme {MASK_SCHEME}")));
+        if file.mask_scheme != MASK_SCHEME {
+            let found = file.mask_scheme;
+            return Err(bad(format!("mask scheme {found}: this version draws by mask scheme {MASK_SCHEME}")));
         }
         if file.family != "mlp" {
             return Err(bad(format!("unknown family `{}`: expected `mlp`", file.family)));
         }
         file.model.check().map_err(|error| bad(error.to_string()))?;
-        let targets = file.data.targets.len();
-        if let Task::Regression { targets: predicted, .. } = file.model.task
-            && predicted != targets
-        {
-            return Err(bad(format!("{targets} names of targets: expected {predicted}")));
+        file.inputs.check().map_err(bad)?;
+        file.data.settings.check().map_err(|error| bad(error.to_string()))?;
+        let (task, classes) = (file.model.task, file.target.classes.len());
+        let targets = match task {
+            Task::Regression { targets, .. } if classes == 0 => targets,
+            Task::Binary if classes == 2 => 0,
+            Task::MultiClass { classes: n } if classes == n => 0,
+            _ => return Err(bad(format!("{classes} classes for {task}"))),
+        };
+        if targets > 1 {
+            return Err(bad(format!("{targets} targets: expected 1")));
         }
         let means = file.scaling.features.mean.iter().chain(&file.scaling.targets.mean);
         if let Some(x) = means.clone().find(|x| !x.is_finite()) {
             return Err(bad(format!("a mean is {x}: expected a finite number")));
         }
         for (what, expected, found) in [
-            ("features", file.model.d_input, file.data.features.len()),
+            ("features", file.model.d_input, file.inputs.width()),
+            ("shares of classes", classes, file.data.frequencies.len()),
+            ("checksums of tables", file.data.names.len().max(1), file.data.sha256.len()),
             ("feature means", file.model.d_input, file.scaling.features.mean.len()),
             ("feature standard deviations", file.model.d_input, file.scaling.features.sd.len()),
             ("target means", targets, file.scaling.targets.mean.len()),

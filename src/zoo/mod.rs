@@ -5,8 +5,8 @@
 mod file;
 mod model;
 
-pub use file::{Data, Evaluation, ModelFile, Provenance, Scaling, Tau, Weights};
-pub use model::{MODEL_TOML, Model, WEIGHTS};
+pub use file::{Data, Evaluation, ModelFile, Provenance, Reading, Scaling, Scores, Tau, Weights};
+pub use model::{Features, MODEL_TOML, Model, WEIGHTS};
 
 use burn::tensor::Device;
 

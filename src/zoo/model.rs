@@ -14,15 +14,13 @@ use burn::{
 };
 use sha2::{Digest, Sha256};
 
-use super::file::{Evaluation, ModelFile, Weights};
+use super::file::{Evaluation, ModelFile, Scores, Weights};
 use crate::{
-    data::hex,
+    data::{Frame, Remark, Scale, Schema, Target, Targets, Transform, hex},
     error::{Error, Result},
     key::Key,
     models::Mlp,
-    outputs::Point,
-    stochastic::{Predictive, Samples},
-    uncertainty::{MonteCarlo, Prediction, RegressionPrediction},
+    uncertainty::{ClassPrediction, MonteCarlo, Prediction, RegressionPrediction},
 };
 
 /// The name of the file that describes a saved model.
@@ -129,109 +127,258 @@ impl Model {
         &self.mlp
     }
 
-    /// The columns that the model reads, in order.
-    pub fn features(&self) -> &[String] {
-        &self.file.data.features
+    /// What the model reads of which columns.
+    pub fn schema(&self) -> &Schema {
+        &self.file.inputs
     }
 
-    /// The columns that it predicts.
-    pub fn targets(&self) -> &[String] {
-        &self.file.data.targets
+    /// The column that it predicts.
+    pub fn target(&self) -> &Target {
+        &self.file.target
     }
 
-    /// What many sampled networks say together about raw rows, in the target's unit.
+    /// The names of the columns that it reads, in order.
+    pub fn features(&self) -> Vec<&str> {
+        self.schema().names().collect()
+    }
+
+    /// What many sampled networks say together about raw rows, in the target's unit: the numbers of the columns, in order.
     ///
     /// # Errors
-    /// [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite; and as [`MonteCarlo::predict`].
+    /// [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite; [`Error::Task`] if the
+    /// model reads text ([`read`](Self::read) does); and as [`MonteCarlo::predict`].
     pub fn predict(&self, rows: &[impl AsRef<[f64]>], monte_carlo: &MonteCarlo) -> Result<Prediction> {
-        let prediction = monte_carlo.predict(&self.mlp, self.standardise(rows)?)?;
+        self.predict_features(&self.numbers(rows)?, monte_carlo)
+    }
+
+    /// The same of the features of rows.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`], and as [`MonteCarlo::predict`].
+    pub fn predict_features(&self, features: &Features, monte_carlo: &MonteCarlo) -> Result<Prediction> {
+        let prediction = monte_carlo.predict(&self.mlp, self.standardise(features)?)?;
         self.in_units(prediction, |tau| &tau.monte_carlo)
     }
 
     /// The same in blocks of rows: `each` gets the rows' range and their prediction.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and what `each` returns.
+    /// As [`predict_features`](Self::predict_features), and what `each` returns.
     pub fn predict_each(
         &self,
-        rows: &[impl AsRef<[f64]>],
+        features: &Features,
         monte_carlo: &MonteCarlo,
         mut each: impl FnMut(Range<usize>, Prediction) -> Result<()>,
     ) -> Result<()> {
-        monte_carlo.predict_each(&self.mlp, self.standardise(rows)?, |range, prediction| {
+        monte_carlo.predict_each(&self.mlp, self.standardise(features)?, |range, prediction| {
             each(range, self.in_units(prediction, |tau| &tau.monte_carlo)?)
         })
     }
 
-    /// What the mean network says about raw rows, in the target's unit, with the tau that was fitted to it.
+    /// What the mean network says about the features of rows, in the target's unit, with the tau that was fitted to it.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
-    pub fn predict_mean(&self, rows: &[impl AsRef<[f64]>]) -> Result<Prediction> {
-        let prediction = MonteCarlo::new(1).mean_network(&self.mlp, self.standardise(rows)?)?;
+    /// As [`predict_features`](Self::predict_features).
+    pub fn predict_mean(&self, features: &Features) -> Result<Prediction> {
+        let prediction = MonteCarlo::new(1).mean_network(&self.mlp, self.standardise(features)?)?;
         self.in_units(prediction, |tau| &tau.mean_network)
     }
 
-    /// The scores of the Monte Carlo prediction, the mean network and the baseline on raw rows with known targets.
+    /// What is predicted before a transform of the target is inverted: the noise is fitted there.
+    #[cfg(feature = "train")]
+    pub(crate) fn transformed(&self, features: &Features, monte_carlo: Option<&MonteCarlo>) -> Result<RegressionPrediction> {
+        let scaler = &self.file.scaling.targets;
+        let inputs = self.standardise(features)?;
+        let prediction = match monte_carlo {
+            Some(monte_carlo) => monte_carlo.predict(&self.mlp, inputs)?,
+            None => MonteCarlo::new(1).mean_network(&self.mlp, inputs)?,
+        };
+        prediction.regression()?.in_units(&scaler.sd, &scaler.mean)
+    }
+
+    /// What somebody says who knows nothing but the training part's targets.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and as [`RegressionPrediction::scores`].
+    /// [`Error::NoRows`].
+    pub fn predict_baseline(&self, rows: usize) -> Result<Prediction> {
+        if self.target().is_classes() {
+            return Ok(Prediction::Classes(ClassPrediction::constant(&self.file.data.frequencies, rows)?));
+        }
+        let scaler = &self.file.scaling.targets;
+        let constant = RegressionPrediction::constant(&scaler.mean, &scaler.sd, rows)?;
+        Ok(Prediction::Regression(self.inverted(constant)?))
+    }
+
+    /// The scores of the Monte Carlo prediction, the mean network and the baseline on rows with known targets.
+    ///
+    /// # Errors
+    /// As [`predict_features`](Self::predict_features), and as [`RegressionPrediction::scores`]; [`Error::Task`] for targets of another kind.
     pub fn evaluate(
         &self,
-        rows: &[impl AsRef<[f64]>],
-        targets: &[f64],
+        features: &Features,
+        targets: &Targets,
         monte_carlo: &MonteCarlo,
         interval: f64,
     ) -> Result<Evaluation> {
-        let scaler = &self.file.scaling.targets;
-        let tau: Vec<f64> = scaler.sd.iter().map(|sd| sd.powi(-2)).collect();
-        let dims = [1, rows.len(), scaler.mean.len()];
-        let zeros = Samples::new(dims, vec![0.0; rows.len() * scaler.mean.len()]);
-        let baseline = Point::summarise((), zeros)?.in_units(&scaler.sd, &scaler.mean)?.with_tau(&tau)?;
+        let scores = |prediction: Prediction| match targets {
+            Targets::Numbers(numbers) => Ok(Scores::Regression(prediction.regression()?.scores(numbers, interval)?)),
+            Targets::Classes(classes) => Ok(Scores::Classes(prediction.classes()?.scores(classes)?)),
+        };
         Ok(Evaluation {
             passes: monte_carlo.passes(),
-            interval,
-            monte_carlo: self.predict(rows, monte_carlo)?.regression()?.scores(targets, interval)?,
-            mean_network: self.predict_mean(rows)?.regression()?.scores(targets, interval)?,
-            baseline: baseline.scores(targets, interval)?,
+            interval: (!self.target().is_classes()).then_some(interval),
+            monte_carlo: scores(self.predict_features(features, monte_carlo)?)?,
+            mean_network: scores(self.predict_mean(features)?)?,
+            baseline: scores(self.predict_baseline(features.rows())?)?,
         })
     }
 
-    /// Raw rows on the scale that the network was trained on.
+    /// The features of a whole table, whose columns are matched by name, and what is worth telling about each row.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a column that is not there, and for a cell that the model cannot read.
+    pub fn read(&self, frame: &Frame) -> Result<(Features, Vec<Vec<Remark>>)> {
+        let binding = self.schema().bind(frame.columns(), frame.name())?;
+        let mut features = Features::new(self.schema().width());
+        let mut remarks = Vec::with_capacity(frame.rows());
+        for row in 0..frame.rows() {
+            let mut of_row = Vec::new();
+            binding
+                .encode(|column| frame.cell(row, column), frame.dialect(row), &mut features.values, &mut of_row)
+                .map_err(|bad| Error::Data { place: frame.place_of(row, bad.at), reason: bad.reason })?;
+            remarks.push(of_row);
+        }
+        Ok((features, remarks))
+    }
+
+    /// The features of raw rows: the numbers of the columns, in order.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite; [`Error::Task`] if the
+    /// model reads text.
+    pub fn numbers(&self, rows: &[impl AsRef<[f64]>]) -> Result<Features> {
+        let schema = self.schema();
+        if let Some(column) = schema.columns.iter().find(|column| column.kind() != "numeric") {
+            let found = format!("one of text: `{}` is {}", column.name(), column.kind());
+            return Err(Error::Task { wanted: "a model of numbers alone", found });
+        }
+        if rows.is_empty() {
+            return Err(Error::NoRows);
+        }
+        let names = self.features();
+        let mut features = Features::new(schema.width());
+        for (i, row) in rows.iter().map(AsRef::as_ref).enumerate() {
+            if row.len() != names.len() {
+                return Err(Error::length(format!("numbers of row {i}"), names.len(), row.len()));
+            }
+            if let Some(j) = row.iter().position(|x| !x.is_finite()) {
+                let place = format!("row {i}, `{}`", names[j]);
+                return Err(Error::Value { place, value: row[j].to_string(), expected: "a finite number" });
+            }
+            for (column, &x) in schema.columns.iter().zip(row) {
+                features.values.push(x);
+                features.values.extend(column.has_indicator().then_some(0.0));
+            }
+        }
+        Ok(features)
+    }
+
+    /// Features on the scale that the network was trained on.
     ///
     /// # Shapes
     /// - output: `[rows, features]`
     ///
     /// # Errors
-    /// [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite.
-    pub fn standardise(&self, rows: &[impl AsRef<[f64]>]) -> Result<Tensor<2>> {
-        let width = self.features().len();
-        if rows.is_empty() {
+    /// [`Error::NoRows`]; [`Error::Length`] for another width.
+    pub fn standardise(&self, features: &Features) -> Result<Tensor<2>> {
+        let (rows, width) = (features.rows(), self.schema().width());
+        if features.width != width {
+            return Err(Error::length("features of a row", width, features.width));
+        }
+        if rows == 0 {
             return Err(Error::NoRows);
         }
-        let mut values = Vec::with_capacity(rows.len() * width);
-        for (i, row) in rows.iter().map(AsRef::as_ref).enumerate() {
-            if row.len() != width {
-                return Err(Error::length(format!("numbers of row {i}"), width, row.len()));
-            }
-            if let Some(j) = row.iter().position(|x| !x.is_finite()) {
-                let place = format!("row {i}, `{}`", self.features()[j]);
-                return Err(Error::Value { place, value: row[j].to_string(), expected: "a finite number" });
-            }
-            values.extend(self.file.scaling.features.apply(row));
-        }
-        Ok(Tensor::from_data(TensorData::new(values, [rows.len(), width]), &self.device))
+        let scaler = &self.file.scaling.features;
+        let values: Vec<f32> = features.iter().flat_map(|row| scaler.apply(row)).collect();
+        Ok(Tensor::from_data(TensorData::new(values, [rows, width]), &self.device))
     }
 
-    /// The network's prediction in the targets' unit, with its tau if it has one.
+    /// The network's prediction in the target's unit, with its tau if it has one.
     fn in_units(&self, prediction: Prediction, tau: fn(&super::Tau) -> &Vec<f64>) -> Result<Prediction> {
         let Prediction::Regression(prediction) = prediction else { return Ok(prediction) };
         let scaler = &self.file.scaling.targets;
         let prediction: RegressionPrediction = prediction.in_units(&scaler.sd, &scaler.mean)?;
-        Ok(Prediction::Regression(match &self.file.tau {
+        let prediction = match &self.file.tau {
             Some(both) => prediction.with_tau(tau(both))?,
             None => prediction,
-        }))
+        };
+        Ok(Prediction::Regression(self.inverted(prediction)?))
+    }
+
+    /// A prediction of the transformed target as one of the target.
+    fn inverted(&self, prediction: RegressionPrediction) -> Result<RegressionPrediction> {
+        match self.target().transform {
+            Transform::None => Ok(prediction),
+            Transform::Log => prediction.exponentiated(),
+        }
+    }
+}
+
+/// The numbers that a model reads of some rows, before they are standardised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    pub(crate) values: Vec<f64>,
+    width: usize,
+}
+
+impl Features {
+    /// No rows yet, of so many numbers each.
+    ///
+    /// # Panics
+    /// For no numbers.
+    pub fn new(width: usize) -> Self {
+        assert!(width > 0, "rows of no features");
+        Self { values: Vec::new(), width }
+    }
+
+    /// The number of whole rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// The rows one after the other.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f64]> + Clone {
+        self.values.chunks_exact(self.width)
+    }
+
+    /// Keeps the first `rows` rows.
+    pub fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows * self.width);
+    }
+
+    /// Takes a row out.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn remove(&mut self, row: usize) {
+        self.values.drain(row * self.width..(row + 1) * self.width);
+    }
+
+    /// Adds a row by `fill`, or nothing if that fails.
+    ///
+    /// # Errors
+    /// What `fill` returns.
+    ///
+    /// # Panics
+    /// If the row has another width.
+    pub fn push<E>(&mut self, fill: impl FnOnce(&mut Vec<f64>) -> Result<(), E>) -> Result<(), E> {
+        let before = self.values.len();
+        let filled = fill(&mut self.values);
+        match filled {
+            Ok(()) => assert_eq!(self.values.len(), before + self.width, "a row of another width"),
+            Err(_) => self.values.truncate(before),
+        }
+        filled
     }
 }
 

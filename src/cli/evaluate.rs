@@ -1,0 +1,178 @@
+//! `burn-zoo evaluate`: how good a model and its uncertainty are on a table with known targets.
+
+use std::{
+    io::{Write, stderr},
+    path::PathBuf,
+};
+
+use anyhow::{Context, Result, bail};
+use burn_zoo::{
+    data::Targets,
+    report,
+    uncertainty::MonteCarlo,
+    zoo::{Evaluation, Model, Scores},
+};
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::{
+    OnDevice,
+    numbers::{bytes, fixed, level, significant},
+    open,
+    reading::Reading,
+    tables::Source,
+    write_columns,
+};
+
+/// Judge a model on a table with known targets
+///
+/// Scores the Monte Carlo prediction, the mean network beside it, and a baseline
+/// that knows the training part's mean and standard deviation, or its shares of
+/// classes, and nothing else. Numbers: rmse, mae, width and crps in the
+/// target's unit, nll in nats, coverage as a share. Classes: accuracy as a
+/// share, nll in nats, brier, ece. Standard errors are over rows.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model of the zoo, or a directory that `train` wrote
+    model: String,
+    /// A file with a table, - for standard input, or a built-in table
+    #[arg(long, value_name = "FILE|NAME")]
+    data: String,
+    /// The number of sampled networks
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    passes: u32,
+    /// The probability that the interval of coverage and width shall hold
+    #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
+    interval: f64,
+    /// How to write the scores
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Draw what was predicted against what was true, or how far probabilities
+    /// can be believed, into a file (.svg or .png)
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Draws the networks
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// At most so many bytes for samples
+    #[arg(long, default_value = "512M", value_parser = bytes)]
+    memory: usize,
+    /// Say nothing but errors on standard error
+    #[arg(long, short)]
+    quiet: bool,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    device: OnDevice,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Four digits and standard errors, for people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+}
+
+/// Reads, predicts, judges, and draws.
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+    let model = open(&args.model, args.device.spec())?;
+    let file = model.file();
+    let reading = args.reading.clone().or(&file.data.reading);
+    let source = Source::read(&args.data, &reading, &file.data.settings.missing_values)?;
+    let say = |note: &str| {
+        if !args.quiet {
+            let _ = writeln!(stderr(), "note: {note}");
+        }
+    };
+    source.frame.notes().for_each(|note| say(&note));
+    if file.data.sha256.contains(&source.sha256) {
+        let [train, valid, test] = file.data.rows;
+        say(&format!(
+            "{}: the model was trained on this table: of its rows {train} trained and {valid} chose; only {test} are new to it",
+            args.data
+        ));
+    }
+    if source.frame.rows() == 0 {
+        bail!("{}: no rows below the header: nothing to judge by", source.frame.name());
+    }
+    let targets = model.target().read(&source.frame)?;
+    let (features, remarks) = model.read(&source.frame)?;
+    let outside = remarks.iter().filter(|remarks| remarks.iter().any(|remark| remark.is_outside())).count();
+    if outside > 0 {
+        say(&format!("{}: {outside} of {} rows lie outside of what the training saw", args.data, remarks.len()));
+    }
+    let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
+    let evaluation = model.evaluate(&features, &targets, &monte_carlo, args.interval)?;
+    if let Some(path) = &args.plot {
+        let prediction = model.predict_features(&features, &monte_carlo)?;
+        let figure = match &targets {
+            Targets::Numbers(numbers) => report::predicted_against_actual(
+                &prediction.regression()?,
+                numbers,
+                args.interval,
+                &model.target().name,
+            )?,
+            Targets::Classes(classes) => report::reliability(
+                &prediction.classes()?.classified(classes)?.reliability(15),
+                &format!("{}: {}", args.model, model.target().name),
+            ),
+        };
+        figure.save(path).with_context(|| path.display().to_string())?;
+    }
+    match args.format {
+        Format::Table => Ok(write_evaluation(&evaluation, out)?),
+        Format::Json => Ok(writeln!(out, "{}", json_of(args, &model, &evaluation))?),
+    }
+}
+
+/// The scores of each way to predict, with their names.
+fn ways(evaluation: &Evaluation) -> [(&'static str, &Scores); 3] {
+    [
+        ("monte_carlo", &evaluation.monte_carlo),
+        ("mean_network", &evaluation.mean_network),
+        ("baseline", &evaluation.baseline),
+    ]
+}
+
+/// Writes the scores side by side.
+pub fn write_evaluation(evaluation: &Evaluation, out: &mut dyn Write) -> std::io::Result<()> {
+    let ways = ways(evaluation);
+    let header: Vec<&str> = [""].into_iter().chain(ways.iter().map(|(name, _)| *name)).collect();
+    let cell = |scores: &Scores, at: usize| match (scores.values()[at], scores.standard_errors()[at]) {
+        (n, None) if at == 0 => n.to_string(),
+        (value, None) => fixed(value),
+        (value, Some(error)) => format!("{} ± {}", fixed(value), fixed(error)),
+    };
+    let names = evaluation.monte_carlo.names();
+    let row = |at: usize| {
+        [names[at].to_string()].into_iter().chain(ways.iter().map(|(_, scores)| cell(scores, at))).collect()
+    };
+    write_columns(out, &header, &(0..names.len()).map(row).collect::<Vec<_>>())
+}
+
+fn json_of(args: &Args, model: &Model, evaluation: &Evaluation) -> Value {
+    let mut document = Map::new();
+    let number = |x: f64| json!(significant(x, 9).parse::<f64>().unwrap_or(x));
+    document.insert("schema".into(), json!(1));
+    document.insert("model".into(), json!(args.model));
+    document.insert("data".into(), json!(args.data));
+    document.insert("target".into(), json!(model.target().name));
+    document.insert("passes".into(), json!(args.passes));
+    document.insert("seed".into(), json!(args.seed));
+    document.extend(evaluation.interval.map(|level| ("interval".to_string(), json!(level))));
+    for (name, scores) in ways(evaluation) {
+        let named = || scores.names().iter().zip(scores.values());
+        let mut way: Map<String, Value> = named().map(|(name, x)| (name.to_string(), number(x))).collect();
+        way.insert("n".into(), json!(scores.values()[0] as usize));
+        let errors = scores.names().iter().zip(scores.standard_errors());
+        let errors: Map<String, Value> =
+            errors.filter_map(|(name, error)| Some((name.to_string(), number(error?)))).collect();
+        if !errors.is_empty() {
+            way.insert("standard_error".into(), Value::Object(errors));
+        }
+        document.insert(name.to_string(), Value::Object(way));
+    }
+    Value::Object(document)
+}

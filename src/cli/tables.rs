@@ -1,0 +1,46 @@
+//! Tables to train on and to judge by: files, standard input, or built in.
+
+use std::{
+    fs,
+    io::{Read, stdin},
+};
+
+use anyhow::{Context, Result};
+use burn_zoo::data::{self, Frame};
+use sha2::{Digest, Sha256};
+
+use super::{Usage, reading::Reading};
+
+/// A table and where it is from.
+pub struct Source {
+    /// The file, `-`, or the built-in table's name.
+    pub name: String,
+    pub frame: Frame,
+    pub sha256: String,
+}
+
+impl Source {
+    /// Reads a file, standard input for `-`, or a built-in table; these cells are missing besides the usual ones.
+    pub fn read(name: &str, reading: &Reading, missing: &[String]) -> Result<Self> {
+        if let Ok(built_in) = data::find(name) {
+            let frame = Frame::of(name, &built_in.table());
+            return Ok(Self { name: name.to_string(), frame, sha256: built_in.sha256() });
+        }
+        let shown = if name == "-" { "standard input" } else { name };
+        let mut bytes = Vec::new();
+        match name {
+            "-" => drop(stdin().read_to_end(&mut bytes).context(shown)?),
+            file => match fs::read(file) {
+                Ok(read) => bytes = read,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.contains(['/', '.']) => {
+                    let known = data::find(name).err().map_or(String::new(), |error| error.to_string());
+                    return Err(Usage(format!("{name}: no such file, and {known}")).into());
+                }
+                Err(error) => return Err(error).context(shown.to_string()),
+            },
+        }
+        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let frame = Frame::read(shown, reading.read(shown, bytes, missing)?)?;
+        Ok(Self { name: name.to_string(), frame, sha256 })
+    }
+}
