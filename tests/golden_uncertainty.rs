@@ -145,10 +145,10 @@ fn scores_of_probabilities_are_numpys() {
     let p = numbers(&golden["probabilities"]);
     let targets: Vec<usize> = numbers(&golden["targets"]).into_iter().map(|target| target as usize).collect();
     let classified = Classified::new(p.chunks(3), &targets).unwrap();
-    assert_golden(&[classified.accuracy()], &golden, "accuracy");
-    assert_golden(&[classified.nll()], &golden, "nll");
-    assert_golden(&[classified.brier()], &golden, "brier");
-    assert_golden(&[classified.ece(15)], &golden, "ece");
+    assert_golden(&[classified.accuracy().value], &golden, "accuracy");
+    assert_golden(&[classified.nll().value], &golden, "nll");
+    assert_golden(&[classified.brier().value], &golden, "brier");
+    assert_golden(&[classified.ece(15).value], &golden, "ece");
 }
 
 #[test]
@@ -159,6 +159,8 @@ fn calibration_errors_are_numpys_edges_of_bins_included() {
             numbers(&case["confidence"]).into_iter().map(|confidence| [confidence, 0.0]).collect();
         let targets: Vec<usize> = numbers(&case["correct"]).into_iter().map(|correct| 1 - correct as usize).collect();
         let classified = Classified::new(rows.iter().map(|row| row.as_slice()), &targets).unwrap();
-        assert_golden(&[classified.ece(15)], case, "ece");
+        let ece = classified.ece(15);
+        assert_golden(&[ece.value], case, "ece");
+        assert_golden(&[ece.standard_error.unwrap()], case, "ece_error");
     }
 }

@@ -26,7 +26,7 @@ mod stream;
 pub use classification::{ClassPrediction, MultiLabelPrediction};
 pub use monte_carlo::{MonteCarlo, Sampling};
 pub use regression::{Interval, RegressionPrediction};
-pub use scores::{ClassScores, RegressionScores};
+pub use scores::{ClassErrors, ClassScores, RegressionErrors, RegressionScores};
 pub use stock::StockMonteCarlo;
 pub use stream::MonteCarloStream;
 

@@ -70,16 +70,27 @@ impl Interval {
     /// # Errors
     /// [`Error::Length`] for another number of targets.
     pub fn coverage(&self, targets: &[f64]) -> Result<f64> {
+        let inside = self.holds(targets)?.into_iter().filter(|inside| *inside);
+        Ok(inside.count() as f64 / targets.len() as f64)
+    }
+
+    /// Whether each target is inside.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another number of targets.
+    pub fn holds(&self, targets: &[f64]) -> Result<Vec<bool>> {
         check_length("targets", self.lower.len(), targets.len())?;
         let bounds = self.lower.iter().zip(&self.upper);
-        let inside = targets.iter().zip(bounds).filter(|(y, (lower, upper))| (**lower..=**upper).contains(*y));
-        Ok(inside.count() as f64 / targets.len() as f64)
+        Ok(targets.iter().zip(bounds).map(|(y, (lower, upper))| (*lower..=*upper).contains(y)).collect())
     }
 
     /// The mean width.
     pub fn width(&self) -> f64 {
-        let widths: f64 = self.lower.iter().zip(&self.upper).map(|(lower, upper)| upper - lower).sum();
-        widths / self.lower.len() as f64
+        self.widths().sum::<f64>() / self.lower.len() as f64
+    }
+
+    pub(super) fn widths(&self) -> impl Iterator<Item = f64> {
+        self.lower.iter().zip(&self.upper).map(|(lower, upper)| upper - lower)
     }
 }
 
