@@ -14,7 +14,7 @@ use burn_zoo::{
     report::Figure,
     settings::Settings,
     train::Quiet,
-    uncertainty::{MonteCarlo, RegressionScores, metrics::Mean},
+    uncertainty::{MonteCarlo, RegressionScores, metrics::Estimate},
 };
 use clap::Parser;
 
@@ -156,8 +156,8 @@ fn seeds_table(seeds: u64, device: &Device) -> Result<(), Box<dyn Error>> {
     println!("|---|---|---|---|");
     for (name, scores) in arms {
         let cell = |score: fn(&RegressionScores) -> f64| -> Result<String, Box<dyn Error>> {
-            let Mean { mean, standard_error } = Mean::of(&scores.iter().map(score).collect::<Vec<_>>())?;
-            Ok(format!("{mean:.3} ± {standard_error:.3}"))
+            let Estimate { value, standard_error } = Estimate::mean(&scores.iter().map(score).collect::<Vec<_>>())?;
+            Ok(standard_error.map_or(format!("{value:.3}"), |error| format!("{value:.3} ± {error:.3}")))
         };
         println!("| {name} | {} | {} | {} |", cell(|s| s.rmse)?, cell(|s| -s.nll)?, cell(|s| s.coverage)?);
     }

@@ -87,15 +87,44 @@ fn regression_with_constant_noise_is_numpys() {
     assert_regression(&found, &numbers(&golden["y"]), &golden["constant_noise"]);
 }
 
-#[test]
-fn regression_with_predicted_noise_is_numpys() {
-    let golden = section("regression");
+fn gaussians(golden: &Value) -> RegressionPrediction {
     let (means, log_variances) = (samples(&golden["samples"]), samples(&golden["log_variance"]));
     let [passes, rows, targets] = means.dims();
     let packed = (0..passes).flat_map(|pass| (0..rows).map(move |row| (pass, row)));
     let packed = packed.flat_map(|(pass, row)| [means.row(pass, row), log_variances.row(pass, row)].concat()).collect();
-    let found = Gaussian::summarise((), Samples::new([passes, rows, 2 * targets], packed)).unwrap();
+    Gaussian::summarise((), Samples::new([passes, rows, 2 * targets], packed)).unwrap()
+}
+
+#[test]
+fn regression_with_predicted_noise_is_numpys() {
+    let golden = section("regression");
+    let found = gaussians(&golden);
     assert_regression(&found, &numbers(&golden["y"]), &golden["predicted_noise"]);
+}
+
+/// Against integrals, which are right to ten digits of numbers of up to 50.
+fn assert_log_regression(found: &RegressionPrediction, y: &[f64], golden: &Value) {
+    let near = |found: &[f64], name: &str| assert_within(found, &numbers(&golden[name]), 1e-8, name);
+    near(found.mean(), "mean");
+    near(found.epistemic_variance(), "epistemic_variance");
+    near(&found.aleatoric_variance().unwrap(), "aleatoric_variance");
+    near(&found.total_variance().unwrap(), "total_variance");
+    near(&found.log_likelihood(y).unwrap(), "log_likelihood");
+    near(&found.crps(y).unwrap(), "crps");
+    for level in [90, 50] {
+        let interval = found.interval(f64::from(level) / 100.0).unwrap();
+        near(&interval.lower, &format!("lower_{level}"));
+        near(&interval.upper, &format!("upper_{level}"));
+    }
+}
+
+#[test]
+fn targets_by_their_logarithms_are_numpys() {
+    let golden = section("log_regression");
+    let y = numbers(&golden["y"]);
+    let found = Point::summarise((), samples(&golden["samples"])).unwrap().with_tau(&numbers(&golden["tau"])).unwrap();
+    assert_log_regression(&found.exponentiated().unwrap(), &y, &golden["constant_noise"]);
+    assert_log_regression(&gaussians(&golden).exponentiated().unwrap(), &y, &golden["predicted_noise"]);
 }
 
 #[test]
@@ -116,10 +145,10 @@ fn scores_of_probabilities_are_numpys() {
     let p = numbers(&golden["probabilities"]);
     let targets: Vec<usize> = numbers(&golden["targets"]).into_iter().map(|target| target as usize).collect();
     let classified = Classified::new(p.chunks(3), &targets).unwrap();
-    assert_golden(&[classified.accuracy()], &golden, "accuracy");
-    assert_golden(&[classified.nll()], &golden, "nll");
-    assert_golden(&[classified.brier()], &golden, "brier");
-    assert_golden(&[classified.ece(15)], &golden, "ece");
+    assert_golden(&[classified.accuracy().value], &golden, "accuracy");
+    assert_golden(&[classified.nll().value], &golden, "nll");
+    assert_golden(&[classified.brier().value], &golden, "brier");
+    assert_golden(&[classified.ece(15).value], &golden, "ece");
 }
 
 #[test]
@@ -130,6 +159,8 @@ fn calibration_errors_are_numpys_edges_of_bins_included() {
             numbers(&case["confidence"]).into_iter().map(|confidence| [confidence, 0.0]).collect();
         let targets: Vec<usize> = numbers(&case["correct"]).into_iter().map(|correct| 1 - correct as usize).collect();
         let classified = Classified::new(rows.iter().map(|row| row.as_slice()), &targets).unwrap();
-        assert_golden(&[classified.ece(15)], case, "ece");
+        let ece = classified.ece(15);
+        assert_golden(&[ece.value], case, "ece");
+        assert_golden(&[ece.standard_error.unwrap()], case, "ece_error");
     }
 }

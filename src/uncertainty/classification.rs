@@ -1,6 +1,10 @@
 //! Class probabilities and their uncertainty: the decomposition of Houlsby et al. 2011 (BALD, <https://arxiv.org/abs/1112.5745>), as Gal 2016 uses it.
 
-use crate::stochastic::{Joinable, Samples};
+use super::mixture::log_mean_exp;
+use crate::{
+    error::{Error, Result},
+    stochastic::{Joinable, Samples},
+};
 
 /// What sampled passes say together about exclusive classes. Entropies are in nats.
 ///
@@ -41,6 +45,7 @@ enum Layout {
 #[derive(Clone, Debug, Default)]
 struct Summary {
     probabilities: Vec<f64>,
+    log_probabilities: Vec<f64>,
     entropy: Vec<f64>,
     expected_entropy: Vec<f64>,
     mutual_information: Vec<f64>,
@@ -66,6 +71,35 @@ impl ClassPrediction {
         Self { passes, classes: 2, summary, samples: Some(samples), layout: Layout::Sigmoid }
     }
 
+    /// The same prediction for every row: of classes as probable as their frequencies, which need not add up to 1. The training part's make
+    /// the baseline that a model must beat. A frequency of zero has the logarithm of the smallest normal number, -708 nats: whether a class
+    /// that was never seen is impossible is for the caller to say, by adding to the counts.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`] for none; [`Error::Config`] unless the frequencies are finite, not negative, and one is positive.
+    pub fn constant(frequencies: &[f64], rows: usize) -> Result<Self> {
+        if rows == 0 {
+            return Err(Error::NoRows);
+        }
+        let total: f64 = frequencies.iter().sum();
+        let bad = frequencies.iter().find(|share| !(share.is_finite() && **share >= 0.0));
+        match bad {
+            Some(bad) => return Err(Error::config("frequency", bad, "a number that is not negative")),
+            None if !(total > 0.0 && total.is_finite()) => {
+                return Err(Error::config("frequencies", total, "a positive sum"));
+            }
+            None => {}
+        }
+        let mut summary = Summary::default();
+        for _ in 0..rows {
+            let log = |frequency: f64| (frequency / total).max(f64::MIN_POSITIVE).ln();
+            summary.add(1, frequencies.len(), |_, out| {
+                out.iter_mut().zip(frequencies).for_each(|(out, &frequency)| *out = log(frequency));
+            });
+        }
+        Ok(Self { passes: 1, classes: frequencies.len(), summary, samples: None, layout: Layout::Softmax })
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.summary.entropy.len()
@@ -87,6 +121,14 @@ impl ClassPrediction {
     /// If there is no such row.
     pub fn probabilities(&self, row: usize) -> &[f64] {
         &self.summary.probabilities[row * self.classes..][..self.classes]
+    }
+
+    /// The logarithms of [`probabilities`](Self::probabilities), nats: finite where a probability is too small for a floating-point number.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn log_probabilities(&self, row: usize) -> &[f64] {
+        &self.summary.log_probabilities[row * self.classes..][..self.classes]
     }
 
     /// The most probable class of a row; the first of equals.
@@ -210,6 +252,21 @@ impl Summary {
         let t = passes as f64;
         let total: f64 = mean.iter().sum();
         mean.iter_mut().for_each(|p| *p /= total); // total is T up to rounding: the sum is then 1 to the last bits
+        for (class, &p) in mean.iter().enumerate() {
+            self.log_probabilities.push(match p >= f64::MIN_POSITIVE {
+                true => p.ln(),
+                // Lost, or digits of it: once more, by logarithms.
+                false => log_mean_exp(
+                    (0..passes)
+                        .map(|pass| {
+                            log_probabilities(pass, &mut log_p);
+                            log_p[class]
+                        })
+                        .collect::<Vec<_>>()
+                        .into_iter(),
+                ),
+            });
+        }
         let entropy = mean.iter().map(|&p| if p > 0.0 { -p * p.ln() } else { 0.0 }).sum::<f64>();
         let expected = expected / t;
         // Jensen: the difference is not negative, but for rounding; and zero, but for rounding, where all passes say the same.
@@ -222,6 +279,7 @@ impl Summary {
 
     fn join(&mut self, next: Self) {
         self.probabilities.extend(next.probabilities);
+        self.log_probabilities.extend(next.log_probabilities);
         self.entropy.extend(next.entropy);
         self.expected_entropy.extend(next.expected_entropy);
         self.mutual_information.extend(next.mutual_information);

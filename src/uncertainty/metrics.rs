@@ -1,29 +1,39 @@
-//! How good predictions and their uncertainties are, as functions of plain numbers.
+//! How good predictions and their uncertainties are, as functions of plain numbers. Every score comes with its standard error over rows.
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
-/// A mean and its standard error over rows.
+/// A score, and how far it may be off because the rows are a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mean {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation (divided by n - 1) over the square root of n; 0 for one value.
-    pub standard_error: f64,
+pub struct Estimate {
+    /// The score.
+    pub value: f64,
+    /// Its standard error; one row has none, nor has an infinite score.
+    pub standard_error: Option<f64>,
 }
 
-impl Mean {
-    /// Of `values`.
+impl Estimate {
+    /// The mean of `values`, one a row, and their standard deviation (divided by n - 1) over the square root of n.
     ///
     /// # Errors
     /// [`Error::NoRows`] for none.
-    pub fn of(values: &[f64]) -> Result<Self> {
+    pub fn mean(values: &[f64]) -> Result<Self> {
         let n = values.len() as f64;
         if values.is_empty() {
             return Err(Error::NoRows);
         }
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-        Ok(Self { mean, standard_error: (squares / (n - 1.0).max(1.0) / n).sqrt() })
+        let standard_error = (squares / (n - 1.0) / n).sqrt();
+        Ok(Self { value: mean, standard_error: Some(standard_error).filter(|error| error.is_finite()) })
+    }
+
+    /// The square root of the score, by the delta method: its standard error is the score's over twice the root, and 0 where the root is.
+    pub fn root(self) -> Self {
+        let root = self.value.sqrt();
+        let error = |error| if root > 0.0 { error / (2.0 * root) } else { 0.0 };
+        Self { value: root, standard_error: self.standard_error.map(error) }
     }
 }
 
@@ -31,16 +41,16 @@ impl Mean {
 ///
 /// # Errors
 /// [`Error::Length`], [`Error::NoRows`].
-pub fn rmse(predicted: &[f64], targets: &[f64]) -> Result<f64> {
-    Ok(Mean::of(&errors(predicted, targets)?.map(|e| e * e).collect::<Vec<_>>())?.mean.sqrt())
+pub fn rmse(predicted: &[f64], targets: &[f64]) -> Result<Estimate> {
+    Ok(Estimate::mean(&errors(predicted, targets)?.map(|e| e * e).collect::<Vec<_>>())?.root())
 }
 
 /// The mean absolute error, in the targets' unit.
 ///
 /// # Errors
 /// [`Error::Length`], [`Error::NoRows`].
-pub fn mae(predicted: &[f64], targets: &[f64]) -> Result<f64> {
-    Ok(Mean::of(&errors(predicted, targets)?.map(f64::abs).collect::<Vec<_>>())?.mean)
+pub fn mae(predicted: &[f64], targets: &[f64]) -> Result<Estimate> {
+    Estimate::mean(&errors(predicted, targets)?.map(f64::abs).collect::<Vec<_>>())
 }
 
 fn errors<'a>(predicted: &'a [f64], targets: &'a [f64]) -> Result<impl Iterator<Item = f64> + 'a> {
@@ -48,6 +58,21 @@ fn errors<'a>(predicted: &'a [f64], targets: &'a [f64]) -> Result<impl Iterator<
         true => Ok(predicted.iter().zip(targets).map(|(p, y)| p - y)),
         false => Err(Error::length("predictions", targets.len(), predicted.len())),
     }
+}
+
+/// The rows whose most probable class has a probability in [`low`, `high`); in the last bin, 1 as well.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bin {
+    /// The lower edge.
+    pub low: f64,
+    /// The upper edge.
+    pub high: f64,
+    /// The number of rows.
+    pub n: usize,
+    /// The mean probability of their most probable class; 0 for no rows.
+    pub confidence: f64,
+    /// The share of rows where that class is right; 0 for no rows.
+    pub accuracy: f64,
 }
 
 /// Class probabilities of many rows, and the classes that were right.
@@ -79,43 +104,91 @@ impl<'a> Classified<'a> {
     }
 
     /// The share of rows whose most probable class is right.
-    pub fn accuracy(&self) -> f64 {
-        self.mean(|p, target| f64::from(u8::from(top(p).0 == target)))
+    pub fn accuracy(&self) -> Estimate {
+        self.mean(|p, target| share(top(p).0 == target))
     }
 
-    /// The mean of -ln p(target), in nats.
-    pub fn nll(&self) -> f64 {
+    /// The mean of -ln p(target), in nats: infinite where the probability of a target is 0. The scores of a [`ClassPrediction`] are finite:
+    /// it knows logarithms of probabilities that are too small for a number.
+    ///
+    /// [`ClassPrediction`]: super::ClassPrediction
+    pub fn nll(&self) -> Estimate {
         self.mean(|p, target| -p[target].ln())
     }
 
     /// The mean squared distance from the one-hot target, summed over the classes: 0 to 2.
-    pub fn brier(&self) -> f64 {
-        self.mean(|p, target| {
-            p.iter().enumerate().map(|(class, p)| (p - f64::from(u8::from(class == target))).powi(2)).sum()
-        })
+    pub fn brier(&self) -> Estimate {
+        self.mean(|p, target| p.iter().enumerate().map(|(class, p)| (p - share(class == target)).powi(2)).sum())
     }
 
-    /// The expected calibration error over `bins` bins of equal width of the top probability (Guo et al. 2017 take 15): the mean distance between confidence
-    /// and accuracy, bins weighted by their rows. A confidence of exactly 1 belongs to the last bin.
+    /// Confidence and accuracy in `bins` bins of equal width of the top probability, from 0 to 1: a reliability diagram's numbers. A
+    /// confidence of exactly 1 belongs to the last bin.
     ///
     /// # Panics
     /// For no bins.
-    pub fn ece(&self, bins: usize) -> f64 {
-        assert!(bins > 0, "a calibration error over no bins");
-        let mut sums = vec![(0.0, 0.0); bins]; // (confidence, accuracy)
-        for (p, &target) in self.rows.iter().zip(self.targets) {
-            let (class, confidence) = top(p);
-            let bin = &mut sums[((confidence * bins as f64) as usize).min(bins - 1)];
-            bin.0 += confidence;
-            bin.1 += f64::from(u8::from(class == target));
+    pub fn reliability(&self, bins: usize) -> Vec<Bin> {
+        assert!(bins > 0, "a table of no bins");
+        let edge = |i: usize| i as f64 / bins as f64;
+        let empty = |i| Bin { low: edge(i), high: edge(i + 1), n: 0, confidence: 0.0, accuracy: 0.0 };
+        let mut table: Vec<Bin> = (0..bins).map(empty).collect();
+        for (confidence, right) in self.tops() {
+            let bin = &mut table[bin_of(confidence, bins)];
+            bin.n += 1;
+            bin.confidence += confidence;
+            bin.accuracy += right;
         }
-        sums.iter().map(|(confidence, accuracy)| (confidence - accuracy).abs()).sum::<f64>() / self.rows.len() as f64
+        for bin in table.iter_mut().filter(|bin| bin.n > 0) {
+            bin.confidence /= bin.n as f64;
+            bin.accuracy /= bin.n as f64;
+        }
+        table
     }
 
-    fn mean(&self, score: impl Fn(&[f64], usize) -> f64) -> f64 {
-        let scores = self.rows.iter().zip(self.targets).map(|(p, &target)| score(p, target));
-        scores.sum::<f64>() / self.rows.len() as f64
+    /// The expected calibration error over the bins of [`reliability`](Self::reliability) (Guo et al. 2017 take 15): the mean distance
+    /// between confidence and accuracy, bins weighted by their rows. It is biased upwards where bins have few rows. The standard error is
+    /// the jackknife's.
+    ///
+    /// # Panics
+    /// For no bins.
+    pub fn ece(&self, bins: usize) -> Estimate {
+        let n = self.rows.len() as f64;
+        // By how much confidence exceeds accuracy, added up over the rows of each bin.
+        let gap = |bin: &Bin| bin.n as f64 * (bin.confidence - bin.accuracy);
+        let gaps: Vec<f64> = self.reliability(bins).iter().map(gap).collect();
+        let sum: f64 = gaps.iter().map(|gap| gap.abs()).sum();
+        // Without a row, one bin changes.
+        let without = |(confidence, right): (f64, f64)| {
+            let gap = gaps[bin_of(confidence, bins)];
+            (sum - gap.abs() + (gap - (confidence - right)).abs()) / (n - 1.0)
+        };
+        let standard_error = (self.rows.len() > 1).then(|| {
+            let without: Vec<f64> = self.tops().map(without).collect();
+            let mean = without.iter().sum::<f64>() / n;
+            ((n - 1.0) / n * without.iter().map(|ece| (ece - mean).powi(2)).sum::<f64>()).sqrt()
+        });
+        Estimate { value: sum / n, standard_error }
     }
+
+    fn mean(&self, score: impl Fn(&[f64], usize) -> f64) -> Estimate {
+        let scores = self.rows.iter().zip(self.targets).map(|(p, &target)| score(p, target));
+        Estimate::mean(&scores.collect::<Vec<_>>()).expect("there are rows")
+    }
+
+    /// The top probability of each row, and 1 where its class is right, else 0.
+    fn tops(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.rows.iter().zip(self.targets).map(|(p, &target)| {
+            let (class, confidence) = top(p);
+            (confidence, share(class == target))
+        })
+    }
+}
+
+fn bin_of(confidence: f64, bins: usize) -> usize {
+    ((confidence * bins as f64) as usize).min(bins - 1)
+}
+
+fn share(right: bool) -> f64 {
+    f64::from(u8::from(right))
 }
 
 fn top(p: &[f64]) -> (usize, f64) {

@@ -8,6 +8,7 @@
 //! | total variance | epistemic + aleatoric | the target's, squared |
 //! | interval | quantiles of the mixture of T Gaussians: contains the noise of the data | the target's |
 //! | epistemic interval | quantiles of the T pass means: does not | the target's |
+//! | of a model of logarithms | the same of the mixture of T log-normals ([`RegressionPrediction::exponentiated`]) | the target's |
 //! | log-likelihood | log 1/T sum N(y; f_t, sigma_t^2), by log-sum-exp | nats |
 //! | entropy | of the mean probabilities | nats |
 //! | expected entropy | mean of the passes' entropies: the data's own ambiguity | nats |
@@ -15,6 +16,7 @@
 
 mod classification;
 pub mod metrics;
+mod mixture;
 mod monte_carlo;
 mod regression;
 mod scores;
@@ -24,7 +26,7 @@ mod stream;
 pub use classification::{ClassPrediction, MultiLabelPrediction};
 pub use monte_carlo::{MonteCarlo, Sampling};
 pub use regression::{Interval, RegressionPrediction};
-pub use scores::{ClassScores, RegressionScores};
+pub use scores::{ClassErrors, ClassScores, RegressionErrors, RegressionScores};
 pub use stock::StockMonteCarlo;
 pub use stream::MonteCarloStream;
 

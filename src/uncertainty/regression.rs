@@ -1,12 +1,14 @@
 //! Real targets: Gal & Ghahramani 2016a, equations 6 to 8 (<https://arxiv.org/abs/1506.02142>), and Kendall & Gal 2017 for predicted noise
 //! (<https://arxiv.org/abs/1703.04977>).
 
-use std::f64::consts::{PI, TAU};
-
-use super::classification::join_samples;
+use super::{
+    classification::join_samples,
+    mixture::{Component, Transform, log_mean_exp, normal_quantile, quantile},
+};
 use crate::{
     error::{Error, Result},
-    stochastic::{Joinable, Samples},
+    outputs::Point,
+    stochastic::{Joinable, Predictive, Samples},
 };
 
 /// What sampled passes say together about real targets.
@@ -17,6 +19,13 @@ use crate::{
 /// aleatoric       1/tau, or 1/T sum_t sigma_t^2
 /// density         p(y) = 1/T sum_t N(y; f_t, sigma_t^2)     the predictive mixture
 /// ```
+/// After [`exponentiated`](Self::exponentiated), with m_t = exp(f_t + sigma_t^2 / 2), the mean of a log-normal:
+/// ```text
+/// mean            mu = 1/T sum_t m_t
+/// epistemic       1/T sum_t m_t^2 - mu^2
+/// aleatoric       1/T sum_t (exp(sigma_t^2) - 1) m_t^2
+/// density         p(y) = 1/T sum_t N(ln y; f_t, sigma_t^2) / y
+/// ```
 /// All arrays are `[rows, targets]`, row by row, in the unit of the targets.
 #[derive(Clone, Debug)]
 pub struct RegressionPrediction {
@@ -24,10 +33,13 @@ pub struct RegressionPrediction {
     targets: usize,
     mean: Vec<f64>,
     epistemic: Vec<f64>,
+    /// Empty while the noise is unknown.
+    aleatoric: Vec<f64>,
     noise: Noise,
-    /// Of the model's own unit: target = model * scale + shift.
+    /// Of the model's own unit: target = transform(model * scale + shift).
     scale: Vec<f64>,
     shift: Vec<f64>,
+    transform: Transform,
     samples: Option<Samples>,
 }
 
@@ -35,10 +47,10 @@ pub struct RegressionPrediction {
 #[derive(Clone, Debug)]
 enum Noise {
     Unknown,
-    /// A precision for each target, in the unit of the targets.
+    /// A precision for each target, in its unit before the transform.
     Constant(Vec<f64>),
-    /// Mean variances in the unit of the targets; the samples hold the passes' log variances in the model's.
-    Predicted(Vec<f64>),
+    /// The samples hold the passes' log variances in the model's own unit.
+    Predicted,
 }
 
 /// A central interval of each entry, `[rows, targets]` row by row, in the unit of the targets.
@@ -58,23 +70,34 @@ impl Interval {
     /// # Errors
     /// [`Error::Length`] for another number of targets.
     pub fn coverage(&self, targets: &[f64]) -> Result<f64> {
+        let inside = self.holds(targets)?.into_iter().filter(|inside| *inside);
+        Ok(inside.count() as f64 / targets.len() as f64)
+    }
+
+    /// Whether each target is inside.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another number of targets.
+    pub fn holds(&self, targets: &[f64]) -> Result<Vec<bool>> {
         check_length("targets", self.lower.len(), targets.len())?;
         let bounds = self.lower.iter().zip(&self.upper);
-        let inside = targets.iter().zip(bounds).filter(|(y, (lower, upper))| (**lower..=**upper).contains(*y));
-        Ok(inside.count() as f64 / targets.len() as f64)
+        Ok(targets.iter().zip(bounds).map(|(y, (lower, upper))| (*lower..=*upper).contains(y)).collect())
     }
 
     /// The mean width.
     pub fn width(&self) -> f64 {
-        let widths: f64 = self.lower.iter().zip(&self.upper).map(|(lower, upper)| upper - lower).sum();
-        widths / self.lower.len() as f64
+        self.widths().sum::<f64>() / self.lower.len() as f64
+    }
+
+    pub(super) fn widths(&self) -> impl Iterator<Item = f64> {
+        self.lower.iter().zip(&self.upper).map(|(lower, upper)| upper - lower)
     }
 }
 
 impl RegressionPrediction {
     pub(crate) fn of_points(samples: Samples) -> Self {
         let targets = samples.dims()[2];
-        Self::new(samples, targets, Noise::Unknown)
+        Self::new(samples, targets, Noise::Unknown, vec![])
     }
 
     pub(crate) fn of_gaussians(samples: Samples) -> Self {
@@ -87,27 +110,32 @@ impl RegressionPrediction {
                 variance.push(sum / passes as f64);
             }
         }
-        Self::new(samples, targets, Noise::Predicted(variance))
+        Self::new(samples, targets, Noise::Predicted, variance)
     }
 
-    fn new(samples: Samples, targets: usize, noise: Noise) -> Self {
-        let [passes, rows, _] = samples.dims();
-        let (mut means, mut variances) = (Vec::with_capacity(rows * targets), Vec::with_capacity(rows * targets));
-        for row in 0..rows {
-            for target in 0..targets {
-                let (mut mean, mut squares) = (0.0, 0.0); // Welford: no difference of large squares
-                for pass in 0..passes {
-                    let f = f64::from(samples.row(pass, row)[target]);
-                    let delta = f - mean;
-                    mean += delta / (pass + 1) as f64;
-                    squares += delta * (f - mean);
-                }
-                means.push(mean);
-                variances.push(squares / passes as f64);
-            }
+    /// The same prediction for every row: a mean and a standard deviation for each target. The training part's make the baseline that
+    /// a model must beat; those of its logarithms, [`exponentiated`](Self::exponentiated), that of a model of logarithms.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`] for none; [`Error::Length`] unless there are as many standard deviations as means, and any; [`Error::Config`] for a
+    /// mean that is not finite, and for a standard deviation that is not positive.
+    pub fn constant(mean: &[f64], sd: &[f64], rows: usize) -> Result<Self> {
+        if rows == 0 {
+            return Err(Error::NoRows);
         }
-        let (scale, shift) = (vec![1.0; targets], vec![0.0; targets]);
-        Self { passes, targets, mean: means, epistemic: variances, noise, scale, shift, samples: Some(samples) }
+        check_length("means", mean.len().max(1), mean.len())?;
+        let zeros = Samples::new([1, rows, mean.len()], vec![0.0; rows * mean.len()]);
+        let tau: Vec<f64> = sd.iter().map(|sd| sd.powi(-2)).collect();
+        Point::summarise((), zeros)?.in_units(sd, mean)?.with_tau(&tau)
+    }
+
+    fn new(samples: Samples, targets: usize, noise: Noise, aleatoric: Vec<f64>) -> Self {
+        let [passes, rows, _] = samples.dims();
+        let of = |row, target| moments((0..passes).map(|pass| f64::from(samples.row(pass, row)[target])));
+        let entries = (0..rows).flat_map(|row| (0..targets).map(move |target| (row, target)));
+        let (mean, epistemic) = entries.map(|(row, target)| of(row, target)).unzip();
+        let (scale, shift, transform) = (vec![1.0; targets], vec![0.0; targets], Transform::Identity);
+        Self { passes, targets, mean, epistemic, aleatoric, noise, scale, shift, transform, samples: Some(samples) }
     }
 
     /// The number of rows.
@@ -140,10 +168,9 @@ impl RegressionPrediction {
     /// # Errors
     /// [`Error::NoTau`] if nothing is known about it.
     pub fn aleatoric_variance(&self) -> Result<Vec<f64>> {
-        match &self.noise {
+        match self.noise {
             Noise::Unknown => Err(Error::NoTau),
-            Noise::Constant(tau) => Ok(tau.iter().cycle().take(self.mean.len()).map(|tau| 1.0 / tau).collect()),
-            Noise::Predicted(variance) => Ok(variance.clone()),
+            _ => Ok(self.aleatoric.clone()),
         }
     }
 
@@ -168,7 +195,8 @@ impl RegressionPrediction {
         Ok(self.total_variance()?.into_iter().map(f64::sqrt).collect())
     }
 
-    /// The precision of the noise of each target, in the targets' unit to the power of -2, if it is constant.
+    /// The precision of the noise of each target, in the targets' unit to the power of -2, if it is constant; of the targets' logarithms, if
+    /// the prediction is [`exponentiated`](Self::exponentiated).
     pub fn tau(&self) -> Option<&[f64]> {
         match &self.noise {
             Noise::Constant(tau) => Some(tau),
@@ -181,8 +209,9 @@ impl RegressionPrediction {
     ///
     /// # Errors
     /// [`Error::Length`] unless there is one scale and one shift for each target; [`Error::Config`] for a scale of zero, and for numbers that are
-    /// not finite.
+    /// not finite; [`Error::Prediction`] for an exponentiated prediction, whose unit is final.
     pub fn in_units(mut self, scale: &[f64], shift: &[f64]) -> Result<Self> {
+        self.check_not_exponentiated()?;
         check_length("scales", self.targets, scale.len())?;
         check_length("shifts", self.targets, shift.len())?;
         if let Some(scale) = scale.iter().find(|scale| !scale.is_finite() || **scale == 0.0) {
@@ -196,12 +225,9 @@ impl RegressionPrediction {
             *mean = *mean * scale[i % targets] + shift[i % targets];
             *epistemic *= scale[i % targets].powi(2);
         }
-        match &mut self.noise {
-            Noise::Predicted(variance) => {
-                variance.iter_mut().enumerate().for_each(|(i, variance)| *variance *= scale[i % targets].powi(2));
-            }
-            Noise::Constant(tau) => tau.iter_mut().zip(scale).for_each(|(tau, scale)| *tau /= scale.powi(2)),
-            Noise::Unknown => {}
+        self.aleatoric.iter_mut().enumerate().for_each(|(i, variance)| *variance *= scale[i % targets].powi(2));
+        if let Noise::Constant(tau) = &mut self.noise {
+            tau.iter_mut().zip(scale).for_each(|(tau, scale)| *tau /= scale.powi(2));
         }
         for target in 0..targets {
             self.shift[target] = self.shift[target] * scale[target] + shift[target];
@@ -210,30 +236,101 @@ impl RegressionPrediction {
         Ok(self)
     }
 
-    /// The prediction with a constant noise of the data: precision `tau` for each target, in the targets' unit to the power of -2.
+    /// The prediction with a constant noise of the data: precision `tau` for each target, in the targets' unit to the power of -2; of the
+    /// targets' logarithms, if the prediction is [`exponentiated`](Self::exponentiated).
     ///
     /// # Errors
-    /// [`Error::Length`] unless there is one for each target; [`Error::Config`] unless they are positive; [`Error::Prediction`] for predicted noise.
+    /// [`Error::Length`] unless there is one for each target; [`Error::Config`] unless they are positive; [`Error::Prediction`] for predicted
+    /// noise; of an exponentiated prediction, what `exponentiated` says.
     pub fn with_tau(mut self, tau: &[f64]) -> Result<Self> {
         check_length("precisions tau", self.targets, tau.len())?;
         if let Some(tau) = tau.iter().find(|tau| !(tau.is_finite() && **tau > 0.0)) {
             return Err(Error::config("tau", tau, "a positive number"));
         }
-        if matches!(self.noise, Noise::Predicted(_)) {
+        if matches!(self.noise, Noise::Predicted) {
             let (wanted, found) = ("a regression with constant noise", "one that predicts its noise");
             return Err(Error::Prediction { wanted, found });
         }
         self.noise = Noise::Constant(tau.to_vec());
+        self.aleatoric = tau.iter().cycle().take(self.mean.len()).map(|tau| 1.0 / tau).collect();
+        match self.transform {
+            Transform::Identity => Ok(self),
+            Transform::Log => self.of_log_normals(),
+        }
+    }
+
+    /// The prediction of the targets, where the model's are their logarithms: every pass's Gaussian becomes a log-normal. Means, variances,
+    /// intervals, likelihoods and scores are exact, and in the targets' own unit; the precision tau stays that of the logarithms. Say
+    /// [`in_units`](Self::in_units) before, if the model's logarithms are standardised.
+    ///
+    /// The mean depends on the noise: while that is unknown it counts as zero.
+    ///
+    /// # Errors
+    /// [`Error::SamplesNotKept`]; [`Error::Value`] with the row, if a variance is beyond the floating-point numbers; [`Error::Prediction`] for
+    /// a second time.
+    ///
+    /// # Examples
+    /// ```
+    /// use burn_zoo::uncertainty::RegressionPrediction;
+    ///
+    /// // The logarithm is 2 ± 0.5 in the training part.
+    /// let baseline = RegressionPrediction::constant(&[2.0], &[0.5], 1)?.exponentiated()?;
+    /// assert!((baseline.mean()[0] - f64::exp(2.0 + 0.5 * 0.5 / 2.0)).abs() < 1e-12);
+    /// let interval = baseline.interval(0.9)?;
+    /// assert!((interval.upper[0] - f64::exp(2.0 + 0.5 * 1.644_853_627)).abs() < 1e-6);
+    /// # Ok::<(), burn_zoo::Error>(())
+    /// ```
+    pub fn exponentiated(mut self) -> Result<Self> {
+        self.check_not_exponentiated()?;
+        self.transform = Transform::Log;
+        self.of_log_normals()
+    }
+
+    fn check_not_exponentiated(&self) -> Result<()> {
+        match self.transform {
+            Transform::Identity => Ok(()),
+            Transform::Log => {
+                Err(Error::Prediction { wanted: "on the model's own scale", found: "exponentiated already" })
+            }
+        }
+    }
+
+    /// The moments of log-normals, from the samples.
+    fn of_log_normals(mut self) -> Result<Self> {
+        let samples = self.samples.as_ref().ok_or(Error::SamplesNotKept)?;
+        let (mut means, mut epistemics, mut aleatorics) = (vec![], vec![], vec![]);
+        for entry in 0..self.mean.len() {
+            let (row, target) = (entry / self.targets, entry % self.targets);
+            let components = (0..self.passes).map(|pass| self.component(samples, pass, row, target));
+            let (mean, epistemic) = moments(components.clone().map(|component| self.transform.mean(component)));
+            let aleatoric = components.clone().map(|component| self.transform.variance(component)).sum::<f64>();
+            if !(mean.is_finite() && (epistemic + aleatoric).is_finite()) {
+                let largest = components.map(|(mean, _)| mean).fold(f64::NEG_INFINITY, f64::max);
+                let (place, value) = (self.place(entry), format!("exp({largest})"));
+                return Err(Error::Value { place, value, expected: "a prediction whose variance is a finite number" });
+            }
+            means.push(mean);
+            epistemics.push(epistemic);
+            aleatorics.push(aleatoric / self.passes as f64);
+        }
+        (self.mean, self.epistemic) = (means, epistemics);
+        if !matches!(self.noise, Noise::Unknown) {
+            self.aleatoric = aleatorics;
+        }
         Ok(self)
     }
 
     /// The precision of each target that makes `targets` most likely under the predictive mixture. Fit it on the validation part: on the
     /// training part the noise looks smaller than it is.
     ///
+    /// `targets` are in the prediction's unit, the precision in that of the transformed targets: a model of logarithms gives the same
+    /// precision for `ln y` as its [`exponentiated`](Self::exponentiated) prediction for `y`.
+    ///
     /// # Errors
-    /// [`Error::Length`] for another number of targets; [`Error::SamplesNotKept`]; [`Error::Config`] if every target is met exactly, so that no precision is the best.
+    /// [`Error::Length`] for another number of targets; [`Error::Value`] for a target that has no logarithm, if the prediction is exponentiated;
+    /// [`Error::SamplesNotKept`]; [`Error::Config`] if every target is met exactly, so that no precision is the best.
     pub fn fit_tau(&self, targets: &[f64]) -> Result<Vec<f64>> {
-        check_length("targets", self.mean.len(), targets.len())?;
+        let targets = self.latent(targets)?;
         let samples = self.samples.as_ref().ok_or(Error::SamplesNotKept)?;
         let n = self.rows() as f64;
         (0..self.targets)
@@ -242,7 +339,7 @@ impl RegressionPrediction {
                 let mut squares = Vec::with_capacity(self.rows() * self.passes);
                 for row in 0..self.rows() {
                     let y = targets[row * self.targets + target];
-                    squares.extend((0..self.passes).map(|pass| (y - self.mean_of(samples, pass, row, target)).powi(2)));
+                    squares.extend((0..self.passes).map(|pass| (y - self.output(samples, pass, row, target)).powi(2)));
                 }
                 let mean_square = squares.iter().sum::<f64>() / squares.len() as f64;
                 if !(mean_square > 0.0 && mean_square.is_finite()) {
@@ -267,35 +364,23 @@ impl RegressionPrediction {
     /// The logarithm of the density of the predictive mixture at `targets`, in nats, for each entry.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::NoTau`], [`Error::SamplesNotKept`].
+    /// [`Error::Length`], [`Error::NoTau`], [`Error::SamplesNotKept`]; [`Error::Value`] with the row for a target that is not positive, if the
+    /// prediction is exponentiated.
     pub fn log_likelihood(&self, targets: &[f64]) -> Result<Vec<f64>> {
-        check_length("targets", self.mean.len(), targets.len())?;
-        self.for_each_mixture(|mixture, entry| {
-            let y = targets[entry];
-            log_mean_exp(mixture.iter().map(|&(mean, sd)| {
-                let u = (y - mean) / sd;
-                -0.5 * u * u - sd.ln() - 0.5 * TAU.ln()
-            }))
-        })
+        let z = self.latent(targets)?;
+        self.for_each_mixture(|mixture, entry| self.transform.log_density(mixture, z[entry]))
     }
 
-    /// The continuous ranked probability score of the predictive mixture, in the targets' unit, for each entry: Grimit et al. 2006, closed form. Less is better.
+    /// The continuous ranked probability score of the predictive mixture, in the targets' unit, for each entry, in closed form. Less is better.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::NoTau`], [`Error::SamplesNotKept`].
+    /// As [`log_likelihood`](Self::log_likelihood).
+    ///
+    /// # References
+    /// Grimit et al. 2006 for Gaussians; for log-normals E |Y - Y'| follows from their partial means.
     pub fn crps(&self, targets: &[f64]) -> Result<Vec<f64>> {
-        check_length("targets", self.mean.len(), targets.len())?;
-        let spread = |m: f64, sd: f64| 2.0 * sd * density(m / sd) + m * (2.0 * distribution(m / sd) - 1.0);
-        self.for_each_mixture(|mixture, entry| {
-            let t = mixture.len() as f64;
-            let to_target: f64 = mixture.iter().map(|&(mean, sd)| spread(targets[entry] - mean, sd)).sum();
-            let mut among = 0.0;
-            for (i, &(a, sd_a)) in mixture.iter().enumerate() {
-                among += spread(0.0, sd_a * std::f64::consts::SQRT_2);
-                among += 2.0 * mixture[..i].iter().map(|&(b, sd_b)| spread(a - b, sd_a.hypot(sd_b))).sum::<f64>();
-            }
-            to_target / t - 0.5 * among / (t * t)
-        })
+        let z = self.latent(targets)?;
+        self.for_each_mixture(|mixture, entry| self.transform.crps(mixture, z[entry]))
     }
 
     /// The central interval of the predictive mixture: an observation falls inside with probability `level`. It contains the noise of the data.
@@ -306,8 +391,8 @@ impl RegressionPrediction {
         check_level(level)?;
         let tail = (1.0 - level) / 2.0;
         let z = normal_quantile(tail);
-        let ends =
-            self.for_each_mixture(|mixture, _| (quantile(mixture, tail, z, 1.0), quantile(mixture, tail, z, -1.0)))?;
+        let end = |mixture: &[Component], side| self.transform.target(quantile(mixture, tail, z, side));
+        let ends = self.for_each_mixture(|mixture, _| (end(mixture, 1.0), end(mixture, -1.0)))?;
         let (lower, upper) = ends.into_iter().unzip();
         Ok(Interval { level, lower, upper })
     }
@@ -323,7 +408,8 @@ impl RegressionPrediction {
         let tail = (1.0 - level) / 2.0;
         let ends = (0..self.mean.len()).map(|entry| {
             let (row, target) = (entry / self.targets, entry % self.targets);
-            let mut means: Vec<f64> = (0..self.passes).map(|pass| self.mean_of(samples, pass, row, target)).collect();
+            let mean = |pass| self.transform.mean(self.component(samples, pass, row, target));
+            let mut means: Vec<f64> = (0..self.passes).map(mean).collect();
             means.sort_by(f64::total_cmp);
             let at = |p: f64| {
                 let (whole, part) = ((p * (means.len() - 1) as f64).floor(), (p * (means.len() - 1) as f64).fract());
@@ -338,15 +424,29 @@ impl RegressionPrediction {
 
     /// The mean that one pass predicts, if the samples were kept.
     pub fn sample(&self, pass: usize, row: usize, target: usize) -> Option<f64> {
-        Some(self.mean_of(self.samples.as_ref()?, pass, row, target))
+        Some(self.transform.mean(self.component(self.samples.as_ref()?, pass, row, target)))
     }
 
-    fn mean_of(&self, samples: &Samples, pass: usize, row: usize, target: usize) -> f64 {
+    /// What one pass says of an entry, before the transform.
+    fn output(&self, samples: &Samples, pass: usize, row: usize, target: usize) -> f64 {
         f64::from(samples.row(pass, row)[target]) * self.scale[target] + self.shift[target]
     }
 
-    /// Applies `f` to the components (mean, standard deviation) of each entry's mixture.
-    fn for_each_mixture<R>(&self, f: impl Fn(&[(f64, f64)], usize) -> R) -> Result<Vec<R>> {
+    /// The Gaussian of one pass, before the transform; unknown noise counts as none.
+    fn component(&self, samples: &Samples, pass: usize, row: usize, target: usize) -> Component {
+        let sd = match &self.noise {
+            Noise::Unknown => 0.0,
+            Noise::Constant(tau) => tau[target].sqrt().recip(),
+            Noise::Predicted => {
+                let sd = (0.5 * f64::from(samples.row(pass, row)[self.targets + target])).exp();
+                (sd * self.scale[target].abs()).max(f64::MIN_POSITIVE) // a Gaussian, if a narrow one
+            }
+        };
+        (self.output(samples, pass, row, target), sd)
+    }
+
+    /// Applies `f` to the components of each entry's mixture, before the transform.
+    fn for_each_mixture<R>(&self, f: impl Fn(&[Component], usize) -> R) -> Result<Vec<R>> {
         if matches!(self.noise, Noise::Unknown) {
             return Err(Error::NoTau);
         }
@@ -355,18 +455,32 @@ impl RegressionPrediction {
         let entries = (0..self.mean.len()).map(|entry| {
             let (row, target) = (entry / self.targets, entry % self.targets);
             for (pass, component) in mixture.iter_mut().enumerate() {
-                let sd = match &self.noise {
-                    Noise::Constant(tau) => tau[target].sqrt().recip(),
-                    _ => {
-                        (0.5 * f64::from(samples.row(pass, row)[self.targets + target])).exp()
-                            * self.scale[target].abs()
-                    }
-                };
-                *component = (self.mean_of(samples, pass, row, target), sd);
+                *component = self.component(samples, pass, row, target);
             }
             f(&mixture, entry)
         });
         Ok(entries.collect())
+    }
+
+    /// The targets before the transform.
+    fn latent(&self, targets: &[f64]) -> Result<Vec<f64>> {
+        check_length("targets", self.mean.len(), targets.len())?;
+        let latent: Vec<f64> = targets.iter().map(|&target| self.transform.latent(target)).collect();
+        match latent.iter().position(|z| self.transform == Transform::Log && !z.is_finite()) {
+            Some(entry) => {
+                let (place, value) = (self.place(entry), targets[entry].to_string());
+                Err(Error::Value { place, value, expected: "a positive number, which a model of logarithms needs" })
+            }
+            None => Ok(latent),
+        }
+    }
+
+    /// Where an entry is, in words.
+    pub(super) fn place(&self, entry: usize) -> String {
+        match self.targets {
+            1 => format!("row {entry}"),
+            targets => format!("row {}, target {}", entry / targets, entry % targets),
+        }
     }
 }
 
@@ -377,15 +491,14 @@ impl Joinable for RegressionPrediction {
                 prediction.passes,
                 prediction.scale.clone(),
                 prediction.shift.clone(),
+                prediction.transform,
                 prediction.tau().map(<[f64]>::to_vec),
             )
         };
         assert_eq!(units(self), units(&next), "predictions of different models");
         self.mean.extend(next.mean);
         self.epistemic.extend(next.epistemic);
-        if let (Noise::Predicted(all), Noise::Predicted(next)) = (&mut self.noise, next.noise) {
-            all.extend(next);
-        }
+        self.aleatoric.extend(next.aleatoric);
         join_samples(&mut self.samples, next.samples);
     }
 
@@ -412,63 +525,16 @@ fn check_level(level: f64) -> Result<()> {
     }
 }
 
-/// log 1/n sum exp, without overflow.
-fn log_mean_exp(terms: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
-    let n = terms.len() as f64;
-    let max = terms.clone().fold(f64::NEG_INFINITY, f64::max);
-    if max == f64::NEG_INFINITY {
-        return max;
+/// The mean and the variance (divided by n), by Welford: no difference of large squares.
+fn moments(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (mut n, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for value in values {
+        n += 1.0;
+        let delta = value - mean;
+        mean += delta / n;
+        squares += delta * (value - mean);
     }
-    max + (terms.map(|term| (term - max).exp()).sum::<f64>() / n).ln()
-}
-
-fn density(u: f64) -> f64 {
-    (-0.5 * u * u).exp() / (2.0 * PI).sqrt()
-}
-
-fn distribution(u: f64) -> f64 {
-    0.5 * libm::erfc(-u * std::f64::consts::FRAC_1_SQRT_2)
-}
-
-/// The `p`-quantile of a mixture of Gaussians (mean, sd), given that of N(0, 1), from below (`side` 1) or from above (-1): Newton's steps, and
-/// bisection where they would leave the bracket.
-fn quantile(mixture: &[(f64, f64)], p: f64, z: f64, side: f64) -> f64 {
-    let t = mixture.len() as f64;
-    // The components' own quantiles bracket the mixture's: below the least of them every component has less than p, and so on.
-    let ends = mixture.iter().map(|&(mean, sd)| side * mean + z * sd);
-    let (mut low, mut high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
-    let (mut x, width) = (0.5 * (low + high), high - low);
-    for _ in 0..200 {
-        let (mut excess, mut slope) = (-p, 0.0);
-        for &(mean, sd) in mixture {
-            let u = (x - side * mean) / sd;
-            excess += distribution(u) / t;
-            slope += density(u) / (sd * t);
-        }
-        if excess > 0.0 {
-            high = x
-        } else {
-            low = x
-        }
-        let newton = x - excess / slope;
-        let next = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
-        // Relative to the problem: targets have units, small ones too.
-        if (next - x).abs() <= 1e-13 * (width + x.abs()) {
-            return side * next;
-        }
-        x = next;
-    }
-    side * x
-}
-
-/// The `p`-quantile of N(0, 1), by bisection of its distribution: 60 halvings of [-40, 40] reach the last digits.
-fn normal_quantile(p: f64) -> f64 {
-    let (mut low, mut high) = (-40.0, 40.0);
-    for _ in 0..64 {
-        let middle = 0.5 * (low + high);
-        if distribution(middle) < p { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
+    (mean, squares / n)
 }
 
 /// Where a function of one number is largest: the best of a grid, then golden section about it.

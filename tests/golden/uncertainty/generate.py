@@ -162,6 +162,54 @@ def regression(f, y, sd):
     return to_lists(result)
 
 
+# The same for targets whose logarithms are Gaussian in every pass: mixtures of log-normals.
+
+
+def gauss_panels(low, high, step):
+    """Nodes and weights of Gauss's rule on small panels."""
+    nodes, weights = np.polynomial.legendre.leggauss(10)
+    edges = np.linspace(low, high, math.ceil((high - low) / step) + 1)
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + half * (1 + nodes)).ravel(), (half * weights).ravel()
+
+
+def log_regression(f, y, sd):
+    """All by integrals over z = ln y, of which none is a closed form of a log-normal."""
+    result = {name: np.zeros(y.shape) for name in ["mean", "epistemic_variance", "aleatoric_variance"]}
+    result |= {name: np.zeros(y.shape) for name in ["total_variance", "log_likelihood", "crps"]}
+    result |= {f"{end}_{level}": np.zeros(y.shape) for end in ["lower", "upper"] for level in [90, 50]}
+    for at in np.ndindex(y.shape):
+        m, s, z = f[:, *at], sd[:, *at], math.log(y[*at])
+        points, weights = gauss_panels(min(m - 12 * s), max(m + 14 * s), s.min() / 2)
+        densities = pdf((points[:, None] - m) / s) / s
+        means, squares = (np.exp(k * points) * weights @ densities for k in (1, 2))
+        result["mean"][*at] = means.mean()
+        result["epistemic_variance"][*at] = means.var()
+        result["aleatoric_variance"][*at] = (squares - means**2).mean()
+        result["total_variance"][*at] = squares.mean() - means.mean() ** 2
+        result["log_likelihood"][*at] = log_likelihood(z, m, s) - z
+        for low, high, step in [(min(z, *(m - 12 * s)), z, 0), (z, max(z, *(m + 14 * s)), 1)]:
+            points, weights = gauss_panels(low, high, s.min() / 2)
+            below = cdf((points[:, None] - m) / s).mean(1)
+            result["crps"][*at] += (weights * np.exp(points) * (below - step) ** 2).sum()
+        for level in [90, 50]:
+            result[f"lower_{level}"][*at] = math.exp(quantile((1 - level / 100) / 2, m, s))
+            result[f"upper_{level}"][*at] = math.exp(quantile((1 + level / 100) / 2, m, s))
+    assert_close(result["total_variance"], result["epistemic_variance"] + result["aleatoric_variance"], 1e-9)
+    return to_lists(result)
+
+
+def log_regressions():
+    f, y = uniform(-1, 2, 7, 5, 2), np.exp(uniform(-1, 2, 5, 2))
+    f[:, 1] = f[0, 1]
+    tau, log_variance = np.array([4.0, 0.75]), uniform(-3, 0, 7, 5, 2)
+    return {
+        **to_lists({"samples": f, "y": y, "tau": tau, "log_variance": log_variance}),
+        "constant_noise": log_regression(f, y, np.broadcast_to(tau**-0.5, f.shape)),
+        "predicted_noise": log_regression(f, y, np.exp(0.5 * log_variance)),
+    }
+
+
 def fit_tau():
     """The precision that makes `y` most likely under the mixtures, where the derivative of the likelihood is 0."""
     truth = uniform(-2, 2, 40)
@@ -199,8 +247,16 @@ def ece(confidence, correct, bins=15):
     return total
 
 
+def ece_error(confidence, correct):
+    """The jackknife's, by leaving out each row."""
+    n = len(confidence)
+    without = [ece([*confidence[:i], *confidence[i + 1 :]], [*correct[:i], *correct[i + 1 :]]) for i in range(n)]
+    return math.sqrt((n - 1) * np.var(without))
+
+
 def calibration(confidence, correct):
-    return {"confidence": confidence, "correct": correct, "ece": ece(confidence, correct)}
+    error = ece_error(confidence, correct)
+    return {"confidence": confidence, "correct": correct, "ece": ece(confidence, correct), "ece_error": error}
 
 
 def scores():
@@ -242,6 +298,7 @@ golden = {
         calibration(edges, [0, 1, 0, 1, 1, 1, 1, 0]),
     ],
     "scores": scores(),
+    "log_regression": log_regressions(),
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in golden.items())
 Path(__file__).with_name("uncertainty.json").write_text("{\n" + lines.replace(', "', ',\n"') + "\n}\n")
