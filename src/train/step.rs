@@ -222,3 +222,73 @@ impl<M: Display> Display for Stepping<M> {
         self.model.fmt(f)
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::{
+        models::{Mlp, MlpConfig, Noise, Task},
+        rate::Rate,
+    };
+
+    const REGRESSION: Task = Task::Regression { targets: 1, noise: Noise::Constant };
+
+    fn mlp(task: Task) -> Mlp {
+        let half = vec![Rate::new(0.5).unwrap()];
+        MlpConfig::new(2, task).with_hidden(vec![16]).with_rates(half).init(&Device::flex().autodiff(), Key::new(0))
+    }
+
+    fn stepping(model: Mlp, config: &TrainConfig) -> Stepping<Mlp> {
+        Stepping::new(model, config, StepLog::default())
+    }
+
+    fn batch(mask_key: Key) -> TrainBatch {
+        let tensor = |seed, width| {
+            let values = Key::new(seed).normal(0, 8, width);
+            Tensor::<1>::from_data(values.as_slice(), &Device::flex().autodiff()).reshape([8, width])
+        };
+        TrainBatch { inputs: tensor(1, 2), targets: tensor(2, 1), weights: None, mask_key }
+    }
+
+    fn values(loss: Loss) -> Vec<f32> {
+        loss.0.try_into_vec_as().unwrap()
+    }
+
+    #[test]
+    fn a_step_is_the_loss_under_the_masks_of_its_batch() {
+        let mlp = mlp(REGRESSION);
+        let step = |key| values(TrainStep::step(&stepping(mlp.clone(), &TrainConfig::new()), batch(key)).item);
+        let TrainBatch { inputs, targets, mask_key, .. } = batch(Key::new(7));
+        let expected = Loss::of(mlp.run(inputs, &Pass::train(mask_key)), targets);
+        assert_eq!(step(Key::new(7)), values(expected));
+        assert_ne!(step(Key::new(7)), step(Key::new(8)));
+    }
+
+    #[test]
+    fn a_record_of_what_is_trained_is_a_record_of_the_model() {
+        let trained = mlp(REGRESSION);
+        let record = stepping(trained.clone(), &TrainConfig::new()).into_record();
+        let read = self::mlp(REGRESSION).try_load_record(record).unwrap();
+        let loss =
+            |mlp: &Mlp| values(InferenceStep::step(&stepping(mlp.clone(), &TrainConfig::new()), batch(Key::new(0))));
+        assert_eq!(loss(&read), loss(&trained));
+    }
+
+    #[test]
+    fn labels_are_smoothed_in_training_and_not_in_validation() {
+        let mlp = mlp(Task::Binary);
+        let smoothing = stepping(mlp.clone(), &TrainConfig::new().with_label_smoothing(0.2));
+        let plain = stepping(mlp, &TrainConfig::new());
+        let of = |targets: [f32; 8]| {
+            let targets = Tensor::<1>::from_data(targets, &Device::flex().autodiff()).reshape([8, 1]);
+            TrainBatch { targets, ..batch(Key::new(0)) }
+        };
+        let labels = [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0];
+        let smooth = labels.map(|y| if y == 1.0 { 0.9 } else { 0.1 });
+        let (found, expected) = (TrainStep::step(&smoothing, of(labels)), TrainStep::step(&plain, of(smooth)));
+        let differences = values(found.item).into_iter().zip(values(expected.item)).map(|(a, b)| (a - b).abs());
+        assert!(differences.fold(0.0, f32::max) < 1e-6);
+        let validated = |stepping| values(InferenceStep::step(stepping, of(labels)));
+        assert_eq!(validated(&smoothing), validated(&plain));
+    }
+}
