@@ -128,8 +128,7 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     }
     notes.extend(copies(frame, &schema, &target, &split));
 
-    let mut row_of = HashMap::new();
-    rows.iter().enumerate().for_each(|(i, &row)| drop(row_of.insert(row, i)));
+    let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
     let mut remarks = Vec::new();
     let mut part = |rows: &[usize]| -> Result<(Features, Targets)> {
         let binding = schema.bind(frame.columns(), frame.name())?;
@@ -161,14 +160,13 @@ fn deal(
         let ends = [train, train + valid];
         let part = |row: &usize| ends.iter().filter(|end| row >= end).count();
         let of = |wanted: usize| rows.iter().copied().filter(|row| part(row) == wanted).collect::<Vec<_>>();
-        let split = Split { train: of(0), valid: of(1), test: of(2) };
-        return match [&split.train, &split.valid, &split.test].into_iter().position(Vec::is_empty) {
-            Some(part) => Err(Error::Data {
-                place: frame.name().to_string(),
-                reason: format!("no row with a target in the {} part", ["training", "validation", "test"][part]),
-            }),
-            None => Ok(split),
-        };
+        let parts = [of(0), of(1), of(2)];
+        if let Some(part) = parts.iter().position(Vec::is_empty) {
+            let reason = format!("no row with a target in the {} part", ["training", "validation", "test"][part]);
+            return Err(Error::Data { place: frame.name().to_string(), reason });
+        }
+        let [train, valid, test] = parts;
+        return Ok(Split { train, valid, test });
     }
     let split = match (&settings.data.split_by, targets) {
         (SplitBy::Auto | SplitBy::Stratified, Targets::Classes(classes)) => Split::stratified(classes, shares, key),

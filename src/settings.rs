@@ -154,7 +154,7 @@ impl Settings {
 }
 
 /// What stands beside each setting in a template.
-const ABOUT: [(&str, &str); 27] = [
+const ABOUT: [(&str, &str); 34] = [
     ("model.hidden", "units of each hidden layer"),
     ("model.activation", "relu, tanh, sigmoid, gelu, silu, elu, selu"),
     ("model.input_rate", "probability of dropping a feature"),
@@ -167,6 +167,13 @@ const ABOUT: [(&str, &str); 27] = [
     ("train.optimizer", "adam, adamw, sgd"),
     ("train.momentum", "of sgd"),
     ("train.weight_decay", "of all parameters; decoupled with adamw"),
+    ("train.l1", "adds l1 * sum of |w| over the weights to the loss"),
+    ("train.l2", "adds l2 * sum of w^2 over the weights to the loss"),
+    ("train.max_norm", "largest norm of the weights into a hidden unit; 0 is no limit"),
+    ("train.clip_norm", "largest norm of all gradients together; 0 is no limit"),
+    ("train.schedule", "of the learning rate: constant, linear, cosine, step:N:GAMMA, exponential:GAMMA"),
+    ("train.warmup", "epochs in which the learning rate rises"),
+    ("train.label_smoothing", "share of a class's target that goes to all classes alike"),
     ("train.patience", "epochs without a lower validation loss"),
     ("train.seed", "draws split, initial weights, order and masks"),
     ("train.workers", "threads that prepare batches; changes no result"),

@@ -29,7 +29,7 @@ impl Source {
         let shown = if name == "-" { "standard input" } else { name };
         let mut bytes = Vec::new();
         match name {
-            "-" => drop(stdin().read_to_end(&mut bytes).context(shown)?),
+            "-" => drop(stdin().read_to_end(&mut bytes).context(shown.to_string())?),
             file => match fs::read(file) {
                 Ok(read) => bytes = read,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.contains(['/', '.']) => {

@@ -158,7 +158,7 @@ impl Job {
         prepared.notes.iter().for_each(|note| say(&format!("note: {note}")));
         say(&stated(&prepared));
 
-        let outcome = prepared.train(origin, &device, Report::new(quiet))?;
+        let outcome = prepared.train(origin, &device, Report::new(quiet, &self.settings.train))?;
         outcome.model.save(&self.out, &curve(&outcome.curve))?;
         let best = outcome.model.file().provenance.best_epoch;
         say(&format!("saved {} (epoch {best} of {})", self.out.display(), outcome.curve.len()));
@@ -186,10 +186,13 @@ fn stated(prepared: &Prepared) -> String {
     )
 }
 
-/// The training curve as CSV and as a figure.
+/// The training curve as CSV, where what was not measured is empty, and as a figure.
 fn curve(epochs: &[Epoch]) -> Vec<(&'static str, String)> {
-    let mut csv = "epoch,train_loss,valid_loss\n".to_string();
-    epochs.iter().for_each(|e| csv += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
+    let mut csv = "epoch,train_loss,valid_loss,learning_rate,penalty,grad_norm,clipped\n".to_string();
+    for Epoch { number, train_loss, valid_loss, best: _, learning_rate, penalty, grad_norm, clipped } in epochs {
+        let [grad_norm, clipped] = [grad_norm, clipped].map(|x| x.map(|x| x.to_string()).unwrap_or_default());
+        csv += &format!("{number},{train_loss},{valid_loss},{learning_rate},{penalty},{grad_norm},{clipped}\n");
+    }
     let numbers = |number: fn(&Epoch) -> f64| epochs.iter().map(number).collect::<Vec<f64>>();
     let xs = numbers(|epoch| epoch.number as f64);
     let figure = Figure::new("Training")

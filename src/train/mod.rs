@@ -1,4 +1,4 @@
-//! Training on burn-train's `Learner`: keyed order and masks, early stopping that gives back the best weights.
+//! Training on burn-train's `Learner`: keyed order and masks, penalties and limits, early stopping that gives back the best weights.
 //!
 //! What is random is derived from the run's key, one key for each purpose:
 //! ```text
@@ -15,6 +15,11 @@ mod fit;
 #[cfg(feature = "train")]
 mod loader;
 #[cfg(feature = "train")]
+mod log;
+#[cfg(feature = "train")]
+mod rule;
+mod schedule;
+#[cfg(feature = "train")]
 mod step;
 
 pub use config::{OptimizerKind, TrainConfig};
@@ -22,5 +27,6 @@ pub use config::{OptimizerKind, TrainConfig};
 pub use fit::{Epoch, Progress, Quiet, Trained, fit};
 #[cfg(feature = "train")]
 pub use loader::{Examples, KeyedLoader, TrainBatch};
+pub use schedule::Schedule;
 #[cfg(feature = "train")]
 pub use step::{Loss, Trainable};

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{Evaluation, ModelFile, Scores, Weights};
 use crate::{
-    data::{Frame, Remark, Scale, Schema, Target, Targets, Transform, hex},
+    data::{Frame, Remark, Schema, Target, Targets, Transform, hex},
     error::{Error, Result},
     key::Key,
     models::Mlp,
