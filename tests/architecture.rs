@@ -10,6 +10,7 @@ use std::{
 const USES: [(&str, &[&str]); 16] = [
     ("recipe", &["data", "error", "key", "models", "settings", "train", "uncertainty", "zoo"]),
     ("zoo", &["data", "error", "key", "models", "outputs", "settings", "stochastic", "train", "uncertainty"]),
+    ("report", &["error", "uncertainty"]),
     ("settings", &["data", "error", "models", "nn", "rate", "train"]),
     ("train", &["error", "key", "models", "outputs", "pass", "stochastic"]),
     ("models", &["error", "key", "nn", "outputs", "pass", "rate", "stochastic"]),
@@ -19,7 +20,6 @@ const USES: [(&str, &[&str]); 16] = [
     ("pass", &["error", "key", "rate"]),
     ("outputs", &[]),
     ("data", &["error", "key"]),
-    ("report", &[]),
     ("device", &["error"]),
     ("key", &["rate"]),
     ("rate", &["error"]),

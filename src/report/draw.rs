@@ -40,8 +40,14 @@ const REFERENCE_LINE: f64 = 1.3;
 const REFERENCE_DASH: (f64, f64) = (3.0, 3.0);
 const BAR: f64 = 1.6;
 const CAP: f64 = 7.0;
+/// More bars in a figure than that would hide each other and what is below: they are translucent and have no caps.
+const CROWD: usize = 60;
+const CROWD_ALPHA: f64 = 0.3;
 /// The radius of a point.
 const DOT: f64 = 3.2;
+const NOTE_SIZE: f64 = 11.0;
+/// Between a place and its note.
+const NOTE_GAP: f64 = 6.0;
 const SWATCH_HEIGHT: f64 = 13.0;
 /// plotters centres small letters; this part of their size lower, capitals and digits are centred.
 const SINK: f64 = 0.1;
@@ -98,8 +104,9 @@ fn draw(figure: &Figure, layout: &Layout, drawing: &mut String) -> Drawn {
     let mut order: Vec<usize> = (0..figure.layers.len()).collect();
     order.sort_by_key(|&layer| level(&figure.layers[layer].mark));
     let colours = colours(figure);
-    let data =
-        Pen { area: &area, window: Window::of(&layout.x, &layout.y), place: &|[x, y]| chart.backend_coord(&(x, y)) };
+    let crowded = is_crowded(figure);
+    let window = Window::of(&layout.x, &layout.y);
+    let data = Pen { area: &area, window, place: &|[x, y]| chart.backend_coord(&(x, y)), crowded };
     for layer in order {
         data.draw(&figure.layers[layer].mark, colours[layer].0)?;
     }
@@ -112,7 +119,7 @@ fn draw_legend(figure: &Figure, layout: &Layout, colours: &[(RGBColor, usize)], 
     for entry in &layout.legend {
         let middle = layout.legend_top + LEGEND_ROW * (entry.row as f64 + 0.5);
         let place = |[x, y]: Point| pixel(entry.left + SWATCH.0 * x, middle + SWATCH_HEIGHT * (0.5 - y));
-        let sample = Pen { area, window: Window::UNIT, place: &place };
+        let sample = Pen { area, window: Window::UNIT, place: &place, crowded: is_crowded(figure) };
         let (colour, depth) = colours[entry.layer];
         for _ in 0..depth {
             sample.draw(&sample_of(&figure.layers[entry.layer].mark), colour)?;
@@ -139,10 +146,16 @@ fn colours(figure: &Figure) -> Vec<(RGBColor, usize)> {
                 (series, bands) = (series + 1, 0);
                 (own, 1)
             }
+            Mark::Notes(_) => (INK, 1),
             Mark::Diagonal | Mark::Horizontal(_) | Mark::Vertical(_) => (REFERENCE, 1),
         }
     };
     figure.layers.iter().map(colour).collect()
+}
+
+fn is_crowded(figure: &Figure) -> bool {
+    let bars = |layer: &Layer| if let Mark::Intervals(rows) = &layer.mark { rows.len() } else { 0 };
+    figure.layers.iter().map(bars).sum::<usize>() > CROWD
 }
 
 /// What lies above what.
@@ -153,6 +166,7 @@ fn level(mark: &Mark) -> u8 {
         Mark::Line(_) | Mark::Dashed(_) => 2,
         Mark::Intervals(_) => 3,
         Mark::Points(_) => 4,
+        Mark::Notes(_) => 5,
     }
 }
 
@@ -164,6 +178,7 @@ fn sample_of(mark: &Mark) -> Mark {
         Mark::Line(_) => Mark::Line(vec![[0.0, 0.5], [1.0, 0.5]]),
         Mark::Dashed(_) => Mark::Dashed(vec![[0.0, 0.5], [1.0, 0.5]]),
         Mark::Points(_) => Mark::Points(vec![[0.5, 0.5]]),
+        Mark::Notes(_) => Mark::Notes(vec![]),
         Mark::Diagonal => Mark::Diagonal,
         Mark::Horizontal(_) => Mark::Horizontal(0.5),
         Mark::Vertical(_) => Mark::Vertical(0.5),
@@ -175,6 +190,8 @@ struct Pen<'a, 'b> {
     area: &'a Area<'b>,
     window: Window,
     place: &'a dyn Fn(Point) -> Pixel,
+    /// Whether bars are many.
+    crowded: bool,
 }
 
 impl Pen<'_, '_> {
@@ -186,7 +203,13 @@ impl Pen<'_, '_> {
                 rows.split(|row| !whole(row)).try_for_each(|rows| self.band(rows, colour.mix(BAND_ALPHA)))
             }
             Mark::Intervals(rows) => {
-                rows.iter().filter(|row| whole(row)).try_for_each(|row| self.interval(*row, colour))
+                let seen = rows.iter().filter(|row| whole(row));
+                match self.crowded {
+                    true => seen
+                        .map(|[x, low, high]| [[*x, *low], [*x, *high]])
+                        .try_for_each(|bar| self.stroke(&bar, colour.mix(CROWD_ALPHA), BAR, None)),
+                    false => seen.copied().try_for_each(|row| self.interval(row, colour)),
+                }
             }
             Mark::Line(points) | Mark::Dashed(points) => {
                 let dash = matches!(mark, Mark::Dashed(_)).then_some(DASH);
@@ -196,6 +219,13 @@ impl Pen<'_, '_> {
                 })
             }
             Mark::Points(points) => points.iter().try_for_each(|point| self.dot(*point, DOT, colour.mix(0.85))),
+            Mark::Notes(notes) => {
+                let seen = notes.iter().filter(|(place, _)| whole(place) && self.window.contains(*place));
+                seen.map(|(place, note)| ((self.place)(*place), note)).try_for_each(|((x, y), note)| {
+                    let style = text(NOTE_SIZE, HPos::Left, VPos::Center).color(&colour);
+                    self.area.draw_text(note, &style, (x + units(NOTE_GAP), y + units(SINK * NOTE_SIZE)))
+                })
+            }
             Mark::Diagonal => {
                 let ends = (left.min(low), right.max(high));
                 reference([ends.0, ends.0], [ends.1, ends.1])

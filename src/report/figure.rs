@@ -56,6 +56,7 @@ pub(super) enum Mark {
     Line(Vec<[f64; 2]>),
     Dashed(Vec<[f64; 2]>),
     Points(Vec<[f64; 2]>),
+    Notes(Vec<([f64; 2], String)>),
     Diagonal,
     Horizontal(f64),
     Vertical(f64),
@@ -78,7 +79,7 @@ impl Figure {
         self.with(label, Mark::Band(triples(xs, lower, upper)))
     }
 
-    /// Vertical error bars.
+    /// Vertical error bars. In a figure of more than 60 they are translucent and have no caps.
     pub fn intervals(self, label: &str, xs: &[f64], lower: &[f64], upper: &[f64]) -> Self {
         self.with(label, Mark::Intervals(triples(xs, lower, upper)))
     }
@@ -96,6 +97,12 @@ impl Figure {
     /// A dot for each point.
     pub fn points(self, label: &str, xs: &[f64], ys: &[f64]) -> Self {
         self.with(label, Mark::Points(pairs(xs, ys)))
+    }
+
+    /// A small text beside each place, on its right. Notes are not in the legend.
+    pub fn notes(self, xs: &[f64], ys: &[f64], texts: &[impl AsRef<str>]) -> Self {
+        let notes = pairs(xs, ys).into_iter().zip(texts.iter().map(|text| printable(text.as_ref())));
+        self.with("", Mark::Notes(notes.collect()))
     }
 
     /// A grey line where y = x.
@@ -176,6 +183,9 @@ impl Mark {
             }
             Self::Line(points) | Self::Dashed(points) | Self::Points(points) => {
                 points.iter().filter(|point| whole(point)).map(|point| (point[0], point[1])).unzip()
+            }
+            Self::Notes(notes) => {
+                notes.iter().map(|(place, _)| place).filter(|place| whole(place)).map(|[x, y]| (*x, *y)).unzip()
             }
             Self::Diagonal => (vec![], vec![]),
             Self::Horizontal(y) => (vec![], vec![*y]),

@@ -1,10 +1,11 @@
-//! Figures: curves with bands, points and error bars, written as SVG or PNG. Needs no system font; same figure, same bytes.
+//! Figures: curves with bands, points and error bars, and the ones that judge a prediction; written as SVG or PNG. Needs no system font; same figure, same bytes.
 
 mod axis;
 mod clip;
 mod draw;
 mod figure;
 mod layout;
+mod plots;
 mod png;
 
 use std::fs::{self, File};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use figure::Figure;
+pub use plots::{actual_against_predicted, reliability};
 
 /// What went wrong with a figure.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,7 @@ mod tests {
             .dashed("truth", &X, &[2.1, 1.9, 2.2, 2.0])
             .intervals("errors", &X, &[1.5; 4], &[2.5; 4])
             .points("data", &X, &[1.0, 3.0, 2.0, 2.5])
+            .notes(&[1.0], &[3.0], &["a note"])
             .diagonal("y = x")
             .horizontal("limit", 3.5)
             .vertical("split", 1.5)
@@ -95,8 +98,9 @@ mod tests {
     #[test]
     fn title_axes_and_labels_are_in_the_svg() {
         let texts = texts(&figure().to_svg());
-        for text in ["A title", "x", "y", "90 %", "50 %", "mean", "truth", "errors", "data", "y = x", "limit", "split"]
-        {
+        for text in [
+            "A title", "x", "y", "90 %", "50 %", "mean", "truth", "errors", "data", "y = x", "limit", "split", "a note",
+        ] {
             assert_eq!(texts.iter().filter(|found| *found == text).count(), 1, "{text}: {texts:?}");
         }
     }
@@ -104,8 +108,9 @@ mod tests {
     #[test]
     fn labels_may_hold_any_characters() {
         let label = r#"a <&> "b" </text>"#;
-        let svg = Figure::new(label).axes(label, label).line(label, &X, &X).x_ticks(&[(1.0, label)]).to_svg();
-        assert_eq!(texts(&svg).iter().filter(|text| *text == label).count(), 5);
+        let figure = Figure::new(label).axes(label, label).line(label, &X, &X).x_ticks(&[(1.0, label)]);
+        let svg = figure.notes(&X, &X, &[label]).to_svg();
+        assert_eq!(texts(&svg).iter().filter(|text| *text == label).count(), 6);
         let odd = "\0\u{1b}[1m\u{ffff}\n日本 🎲 שלום";
         Figure::new(odd).axes(odd, odd).points(odd, &X, &X).to_png().expect("a PNG with boxes for unknown letters");
     }
@@ -137,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn many_bars_are_translucent_and_without_caps() {
+        let x: Vec<f64> = (0..61).map(f64::from).collect();
+        let bars = |n: usize| Figure::new("").intervals("", &x[..n], &vec![0.0; n], &vec![1.0; n]).to_svg();
+        let strokes = |svg: &str| svg.matches(r##"stroke="#0072B2""##).count();
+        assert_eq!((strokes(&bars(60)), strokes(&bars(61))), (60 * 3, 61));
+        assert!(bars(61).contains(r#"opacity="0.3""#) && !bars(60).contains(r#"opacity="0.3""#));
+    }
+
+    #[test]
     fn a_line_has_a_gap_where_a_number_is_missing() {
         let polylines = |ys| {
             let svg = Figure::new("").line("", &[0.0, 1.0, 2.0, 3.0, 4.0], ys).to_svg();
@@ -156,6 +170,7 @@ mod tests {
                 .line("line", &xs, &ys)
                 .dashed("dashed", &ys, &xs)
                 .points("points", &xs, &ys)
+                .notes(&xs, &ys, &["a", "b", "c"])
                 .diagonal("diagonal")
                 .horizontal("horizontal", a)
                 .vertical("vertical", b);
