@@ -192,11 +192,13 @@ impl CheckpointFile {
 
     /// What is in the file; nothing if there is none.
     pub(super) fn read(&self) -> Result<Option<Checkpoint>> {
-        let bytes = match File::open(&self.path) {
-            Ok(file) => self.bytes(file)?,
+        let size = match fs::metadata(&self.path) {
+            Ok(about) if about.is_file() => about.len(),
+            Ok(_) => return Err(self.bad("not a file")), // a pipe would wait for its writer
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.io(error)),
         };
+        let bytes = self.bytes(size)?;
         let (contents, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
         if *Sha256::digest(contents) != *checksum {
             return Err(self.bad("damaged: the checksum is not that of the contents"));
@@ -224,40 +226,34 @@ impl CheckpointFile {
         Ok(Some(Checkpoint { model, optimizer, best: best.map(copy), curve: head.curve }))
     }
 
-    /// The whole file, if its size is one that it can have.
-    fn bytes(&self, file: File) -> Result<Vec<u8>> {
-        let about = file.metadata().map_err(|error| self.io(error))?;
-        if !about.is_file() {
-            return Err(self.bad("not a file"));
-        }
-        let mut prefix = Vec::with_capacity(PREFIX);
-        (&file).take(PREFIX as u64).read_to_end(&mut prefix).map_err(|error| self.io(error))?;
-        let known = prefix.len().min(MAGIC.len());
-        if prefix[..known] != MAGIC[..known] || prefix.is_empty() {
+    /// The whole file, if its size is one that a checkpoint of this training can have.
+    fn bytes(&self, size: u64) -> Result<Vec<u8>> {
+        let mut file = File::open(&self.path).map_err(|error| self.io(error))?;
+        let mut read = |bytes: &mut Vec<u8>, count: u64| {
+            (&mut file).take(count).read_to_end(bytes).map_err(|error| self.io(error))
+        };
+        let mut bytes = Vec::with_capacity(PREFIX);
+        read(&mut bytes, PREFIX as u64)?;
+        if !bytes.starts_with(&MAGIC) {
             return Err(self.bad("not a checkpoint of burn-zoo"));
         }
-        if let Some(version) = prefix.get(8..12).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("4 bytes")))
-            && version != VERSION
-        {
+        let version = bytes.get(8..12).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("4 bytes")));
+        if let Some(version) = version.filter(|version| *version != VERSION) {
             return Err(self.bad(format!("a checkpoint of version {version}: this version reads {VERSION}")));
         }
-        let size = about.len();
-        let lengths = (prefix.len() == PREFIX).then(|| lengths(&prefix));
-        let expected =
-            lengths.and_then(|lengths| lengths.iter().try_fold((PREFIX + CHECKSUM) as u64, |a, b| a.checked_add(*b)));
-        match expected {
-            Some(expected) if expected != size => {
-                return Err(self.bad(format!("damaged: {size} bytes, expected {expected}")));
-            }
-            Some(_) if size > self.identity.max_bytes => {
-                return Err(self.bad(format!("{size} bytes: too large for a training of this network")));
-            }
-            Some(_) => {}
-            None => return Err(self.bad(format!("damaged: {size} bytes, and lengths that make no sense"))),
+        if bytes.len() < PREFIX {
+            return Err(self.bad("damaged: it ends where it begins"));
         }
-        let mut bytes = prefix;
+        let whole = (PREFIX + CHECKSUM) as u64;
+        let whole = lengths(&bytes).into_iter().try_fold(whole, u64::checked_add);
+        if whole != Some(size) {
+            return Err(self.bad(format!("damaged: it says that it has another length than its {size} bytes")));
+        }
+        if size > self.identity.max_bytes {
+            return Err(self.bad(format!("{size} bytes are too many for a training of this network")));
+        }
         bytes.reserve_exact(size as usize - PREFIX);
-        file.take(size - PREFIX as u64).read_to_end(&mut bytes).map_err(|error| self.io(error))?;
+        read(&mut bytes, size - PREFIX as u64)?;
         match bytes.len() as u64 == size {
             true => Ok(bytes),
             false => Err(self.bad("it changed while it was read")),
@@ -337,4 +333,21 @@ fn copy(bytes: &[u8]) -> Bytes {
 fn fingerprint(hash: Sha256) -> String {
     let half = hash.finalize()[..16].try_into().expect("16 of 32 bytes");
     format!("{:032x}", u128::from_be_bytes(half))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_losses_of_an_epoch_come_back_bit_for_bit() {
+        let extremes = [f64::MIN_POSITIVE, 5e-324, f64::MAX, -0.0, 0.1 + 0.2, 1.0 / 3.0, f64::INFINITY, -1e23];
+        for loss in extremes.into_iter().chain(extremes.map(|x| -x * 0.7)) {
+            let epoch: Epoch = toml::from_str("number = 1\ntrain_loss = nan\nvalid_loss = 0.0\nbest = true").unwrap();
+            let written = toml::to_string(&Epoch { valid_loss: loss, ..epoch }).unwrap();
+            let read: Epoch = toml::from_str(&written).unwrap();
+            assert_eq!(read.valid_loss.to_bits(), loss.to_bits(), "{written}");
+            assert!(read.train_loss.is_nan(), "{written}");
+        }
+    }
 }
