@@ -139,6 +139,14 @@ pub enum Error {
         /// What happened.
         reason: String,
     },
+    /// A checkpoint that this training cannot go on from.
+    #[error("{}: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A saved model that is no saved model.
     #[error("{}: {reason}", path.display())]
     Model {

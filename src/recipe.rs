@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
+    path::Path,
 };
 
 use burn::tensor::Device;
@@ -83,7 +84,7 @@ pub fn train_mlp(
     device: &Device,
     progress: impl Progress + 'static,
 ) -> Result<Outcome> {
-    prepare(frame, None, target, settings)?.train(origin, device, progress)
+    prepare(frame, None, target, settings)?.train(origin, device, progress, None)
 }
 
 /// Finds out what is predicted, deals the rows out, and infers from the training part what the columns are.
@@ -301,11 +302,17 @@ fn frequencies(of_rows: &[usize], classes: usize) -> Vec<f64> {
 impl Prepared {
     /// Trains, fits the noise's precision tau to the validation part, which also stopped the training, and looks at the test part once, at the end.
     ///
-    /// The standardisation is fitted to the training part only.
+    /// The standardisation is fitted to the training part only. With a file `checkpoint`, an interrupted training goes on ([`train::fit_from`]).
     ///
     /// # Errors
-    /// [`Error::Config`], [`Error::Value`] and [`Error::Training`] as [`train::fit`].
-    pub fn train(&self, origin: Origin, device: &Device, progress: impl Progress + 'static) -> Result<Outcome> {
+    /// As [`train::fit_from`].
+    pub fn train(
+        &self,
+        origin: Origin,
+        device: &Device,
+        progress: impl Progress + 'static,
+        checkpoint: Option<&Path>,
+    ) -> Result<Outcome> {
         let settings = &self.settings;
         let run = Key::new(settings.train.seed);
         let scaling = self.scaling()?;
@@ -313,7 +320,7 @@ impl Prepared {
         config.check()?;
         let [train, valid] = [self.examples(0, &scaling)?, self.examples(1, &scaling)?];
         let mlp = config.init(device, run.fold_str("init"));
-        let trained = train::fit(mlp, &settings.train, [train, valid], device, progress)?;
+        let trained = train::fit_from(mlp, &settings.train, [train, valid], device, progress, checkpoint)?;
 
         let [train, valid, test] = &self.parts;
         let file = ModelFile {

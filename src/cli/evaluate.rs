@@ -105,6 +105,23 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
     let evaluation = model.evaluate(&features, &targets, &monte_carlo, args.interval)?;
+    if let Some(path) = &args.plot {
+        let prediction = model.predict_features(&features, &monte_carlo)?;
+        let figure = match &targets {
+            Targets::Numbers(numbers) => report::actual_against_predicted(
+                &prediction.regression()?,
+                numbers,
+                0,
+                args.interval,
+                &model.target().name,
+            )?,
+            Targets::Classes(classes) => report::reliability(
+                &prediction.classes()?.classified(classes)?.reliability(15),
+                &format!("{}: {}", args.model, model.target().name),
+            ),
+        };
+        figure.save(path).with_context(|| path.display().to_string())?;
+    }
     match args.format {
         Format::Table => Ok(write_evaluation(&evaluation, out)?),
         Format::Json => Ok(writeln!(out, "{}", json_of(args, &model, &evaluation))?),

@@ -1,6 +1,12 @@
 //! How a training goes, on standard error: a bar on a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::{
+    io::{IsTerminal, Write, stderr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use burn_zoo::train::{Epoch, Progress, Schedule, TrainConfig};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,6 +16,8 @@ pub struct Report {
     shape: Shape,
     /// Whether the learning rate changes, and is worth a word.
     with_rate: bool,
+    /// The epochs that are on the disk.
+    done: Arc<AtomicUsize>,
 }
 
 enum Shape {
@@ -31,7 +39,12 @@ impl Report {
             }
             false => Shape::Lines { epochs: 0, last: None },
         };
-        Self { shape, with_rate }
+        Self { shape, with_rate, done: Arc::default() }
+    }
+
+    /// How many epochs are on the disk, for whoever interrupts.
+    pub fn epochs(&self) -> Arc<AtomicUsize> {
+        self.done.clone()
     }
 
     /// The learning rate, where it changes.
@@ -56,7 +69,17 @@ impl Progress for Report {
         }
     }
 
+    fn resumed(&mut self, curve: &[Epoch]) {
+        self.done.store(curve.len(), Ordering::SeqCst);
+        match &self.shape {
+            Shape::Bar(bar) => bar.set_position(curve.len() as u64),
+            Shape::Lines { .. } => drop(writeln!(stderr(), "goes on behind epoch {}", curve.len())),
+            Shape::Nothing => {}
+        }
+    }
+
     fn epoch(&mut self, epoch: &Epoch) {
+        self.done.store(epoch.number, Ordering::SeqCst);
         match &self.shape {
             Shape::Bar(bar) => {
                 let (train, valid, rate) = (epoch.train_loss, epoch.valid_loss, self.rate(epoch));

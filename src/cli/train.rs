@@ -4,9 +4,13 @@ use std::{
     fs,
     io::{Write, stderr},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use burn_zoo::{
     DeviceSpec,
     data::{self, ColumnKind, TaskChoice},
@@ -19,7 +23,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnDevice, Usage, check, evaluate::write_evaluation, one_line, progress::Report, reading::Reading, tables::Source, usage,
+    OnDevice, Usage, check, complain, evaluate::write_evaluation, one_line, progress::Report, reading::Reading, tables::Source, usage,
 };
 
 /// Train a model on a table, and save it with its preprocessing
@@ -88,8 +92,28 @@ enum TaskKind {
 
 /// Trains, saves, and writes the scores on the test part.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let job = Job::new(args)?;
-    job.run(args.quiet, out)
+    match &args.resume {
+        Some(directory) => {
+            let (job, unfinished) = Unfinished::open(directory)?;
+            job.run(&unfinished, args.quiet, out)
+        }
+        None => {
+            let job = Job::new(args)?;
+            if job.out.symlink_metadata().is_ok() {
+                bail!("{}: there is something already: choose a new directory", job.out.display());
+            }
+            check_place(&job.out)?;
+            let unfinished = Unfinished::of(&job.out);
+            if unfinished.directory.symlink_metadata().is_ok() {
+                bail!(
+                    "{}: an unfinished training: go on with `burn-zoo train --resume {}`, or remove that directory",
+                    unfinished.directory.display(),
+                    word(&job.out.display().to_string())
+                );
+            }
+            job.run(&unfinished, args.quiet, out)
+        }
+    }
 }
 
 /// Everything that a training is a function of, but the tables' contents.
@@ -120,16 +144,12 @@ impl Job {
         })
     }
 
-    fn run(&self, quiet: bool, out: &mut dyn Write) -> Result<()> {
+    fn run(&self, unfinished: &Unfinished, quiet: bool, out: &mut dyn Write) -> Result<()> {
         let say = |line: &str| {
             if !quiet {
                 let _ = writeln!(stderr(), "{}", one_line(line, 2000)); // nobody who reads it is no failure
             }
         };
-        if self.out.symlink_metadata().is_ok() {
-            anyhow::bail!("{}: there is something already: choose a new directory", self.out.display());
-        }
-        check_place(&self.out)?;
         let target = match (&self.target, data::find(&self.tables[0])) {
             (Some(target), _) => target.clone(),
             (None, Ok(built_in)) => built_in.target.to_string(),
@@ -140,9 +160,10 @@ impl Job {
         let sources =
             self.tables.iter().map(|name| Source::read(name, &self.reading, missing)).collect::<Result<Vec<_>>>()?;
         let rows: Vec<usize> = sources.iter().map(|source| source.frame.rows()).collect();
+        let sha256: Vec<String> = sources.iter().map(|source| source.sha256.clone()).collect();
         let origin = Origin {
             data: self.tables.clone(),
-            sha256: sources.iter().map(|source| source.sha256.clone()).collect(),
+            sha256: sha256.clone(),
             reading: self.reading.remembered(),
             command: self.command.clone(),
             device: self.device.clone(),
@@ -158,8 +179,18 @@ impl Job {
         prepared.notes.iter().for_each(|note| say(&format!("note: {note}")));
         say(&stated(&prepared));
 
-        let outcome = prepared.train(origin, &device, Report::new(quiet, &self.settings.train))?;
+        unfinished.begin(self, &sha256)?;
+        let report = Report::new(quiet, &self.settings.train);
+        stop_on_interrupt(&self.out, report.epochs());
+        let outcome = prepared.train(origin, &device, report, Some(&unfinished.checkpoint()));
+        // A training that cannot be is not unfinished.
+        let outcome = outcome.inspect_err(|error| {
+            if !matches!(error, burn_zoo::Error::Checkpoint { .. } | burn_zoo::Error::Io { .. }) {
+                unfinished.end();
+            }
+        })?;
         outcome.model.save(&self.out, &curve(&outcome.curve))?;
+        unfinished.end();
         let best = outcome.model.file().provenance.best_epoch;
         say(&format!("saved {} (epoch {best} of {})", self.out.display(), outcome.curve.len()));
         match &outcome.model.file().test {
@@ -167,6 +198,108 @@ impl Job {
             None => Ok(()),
         }
     }
+}
+
+/// What a training leaves beside its output until that is whole: `DIR.unfinished`.
+struct Unfinished {
+    directory: PathBuf,
+}
+
+/// Everything that a training needs to go on but its state.
+#[derive(Serialize, Deserialize)]
+struct Run {
+    /// Of burn-zoo.
+    version: String,
+    /// Where the command ran: its paths begin there.
+    directory: PathBuf,
+    /// Of each table.
+    sha256: Vec<String>,
+    job: Job,
+}
+
+impl Unfinished {
+    /// That of a directory to write.
+    fn of(out: &Path) -> Self {
+        let mut name = out.as_os_str().to_os_string();
+        name.push(SUFFIX);
+        Self { directory: name.into() }
+    }
+
+    /// The training whose output was to be `out`; its own directory is understood, too.
+    fn open(out: &Path) -> Result<(Job, Self)> {
+        let text = out.to_string_lossy();
+        let out = std::path::absolute(text.strip_suffix('/').unwrap_or(&text).strip_suffix(SUFFIX).unwrap_or(&text))?;
+        let (unfinished, shown) = (Self::of(&out), out.display());
+        if out.exists() {
+            unfinished.end();
+            bail!("{shown}: this training has ended: nothing to go on with");
+        }
+        if !unfinished.directory.exists() {
+            bail!("{shown}: nothing to resume: there is no {}", unfinished.directory.display());
+        }
+        let path = unfinished.directory.join(RUN);
+        if !path.exists() {
+            let directory = unfinished.directory.display();
+            bail!("{shown}: nothing to resume yet: it was interrupted before it began; remove {directory} and begin again");
+        }
+        let place = path.display().to_string();
+        let text = fs::read_to_string(&path).with_context(|| place.clone())?;
+        let run: Run = toml::from_str(&text).map_err(|error| anyhow!("{place}: damaged: {}", error.message()))?;
+        if run.version != env!("CARGO_PKG_VERSION") {
+            bail!("{place}: begun by burn-zoo {}, which must end it", run.version);
+        }
+        std::env::set_current_dir(&run.directory).with_context(|| run.directory.display().to_string())?;
+        Ok((Job { out, ..run.job }, unfinished))
+    }
+
+    /// Notes what is needed to go on, or that the tables are still those that were noted.
+    fn begin(&self, job: &Job, sha256: &[String]) -> Result<()> {
+        let path = self.directory.join(RUN);
+        if let Ok(text) = fs::read_to_string(&path) {
+            let run: Run = toml::from_str(&text).context(path.display().to_string())?;
+            return match run.sha256.iter().zip(sha256).position(|(was, is)| was != is) {
+                Some(at) => bail!("{}: it has changed since the training began", job.tables[at]),
+                None => Ok(()),
+            };
+        }
+        let run = Run {
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            directory: std::env::current_dir()?,
+            sha256: sha256.to_vec(),
+            job: job.clone(),
+        };
+        let partial = self.directory.join(".run.toml");
+        let written = fs::create_dir_all(&self.directory)
+            .and_then(|()| fs::write(&partial, toml::to_string(&run).expect("a run is TOML")))
+            .and_then(|()| fs::rename(&partial, &path));
+        written.inspect_err(|_| self.end()).with_context(|| path.display().to_string())
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        self.directory.join("checkpoint")
+    }
+
+    /// The output is whole, or will never be.
+    fn end(&self) {
+        let _ = fs::remove_dir_all(&self.directory); // what is left harms nobody
+    }
+}
+
+const SUFFIX: &str = ".unfinished";
+const RUN: &str = "run.toml";
+
+/// On Ctrl-C (and a polite kill), says how to go on and ends: each epoch's checkpoint is on the disk whole.
+fn stop_on_interrupt(out: &Path, epochs: Arc<AtomicUsize>) {
+    let resume = format!("burn-zoo train --resume {}", word(&out.display().to_string()));
+    let handler = move || {
+        let so_far = match epochs.load(Ordering::SeqCst) {
+            0 => "before the first epoch ended".to_string(),
+            epoch => format!("behind epoch {epoch}"),
+        };
+        complain(&format!("interrupted {so_far}: go on with `{resume}`"));
+        std::process::exit(130)
+    };
+    let _ = ctrlc::set_handler(handler); // without it, an interrupt says nothing and loses nothing
 }
 
 /// What is going to be done, in one line.

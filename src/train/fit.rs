@@ -1,14 +1,23 @@
 //! A training run.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+};
 
 use burn::{
-    optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig},
-    store::ModuleRecord,
+    optim::{
+        AdamConfig, AdamWConfig, ModuleOptimizer, OptimizerRecord, SgdConfig, decay::WeightDecayConfig,
+        momentum::MomentumConfig,
+    },
+    store::{ModuleRecord, RecordError},
     tensor::{Bytes, Device},
     train::{
         EarlyStoppingStrategy, Learner, LearnerSummary, SupervisedTraining,
-        checkpoint::{CheckpointingAction, CheckpointingStrategy},
+        checkpoint::{Checkpoint, Checkpointer, CheckpointerError, CheckpointingAction, CheckpointingStrategy},
         logger::{EvaluationProgressLogger, InMemoryMetricLogger, TrainingProgressLogger},
         metric::{
             LossMetric, MetricDefinition,
@@ -18,7 +27,10 @@ use burn::{
     },
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    checkpoint::{CheckpointFile, Identity},
     config::{OptimizerKind, TrainConfig},
     loader::{Examples, KeyedLoader},
     log::{StepLog, Steps},
@@ -31,7 +43,8 @@ use crate::{
 };
 
 /// One epoch of a training curve. Losses are means over rows, weighted if the rows are, and without the penalties.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epoch {
     /// From 1.
     pub number: usize,
@@ -66,7 +79,11 @@ pub struct Trained<M> {
 pub trait Progress: Send {
     /// Training begins.
     fn start(&mut self, epochs: usize);
-    /// An epoch has ended.
+    /// It goes on from a checkpoint, behind these epochs.
+    fn resumed(&mut self, curve: &[Epoch]) {
+        let _ = curve;
+    }
+    /// An epoch has ended. Its checkpoint is written, if there are any.
     fn epoch(&mut self, epoch: &Epoch);
     /// Training has ended.
     fn end(&mut self);
@@ -94,9 +111,32 @@ impl Progress for Quiet {
 pub fn fit<M: Trainable>(
     model: M,
     config: &TrainConfig,
+    parts: [Examples; 2],
+    device: &Device,
+    progress: impl Progress + 'static,
+) -> Result<Trained<M>> {
+    fit_from(model, config, parts, device, progress, None)
+}
+
+/// As [`fit`], with a checkpoint of each epoch in the file `checkpoint`. If there is one already, the training goes on from it, and gives the same
+/// weights and the same curve, bit for bit, as one that was never interrupted; if that training had ended, its result comes at once.
+///
+/// The file is replaced by renaming, so a killed process leaves the last whole epoch. After a power cut it may be damaged: it has a checksum, and a
+/// damaged one is refused. One training at a time may use it. Bits are those of one device: another one goes on well, but rounds in its own way.
+///
+/// # Panics
+/// As [`fit`].
+///
+/// # Errors
+/// As [`fit`]; [`Error::Checkpoint`] for a file that is no checkpoint, is damaged, or belongs to other settings, another network or other examples (the
+/// number of workers may change); [`Error::Io`] if it cannot be read or written, with the checkpoint of the epoch before in place.
+pub fn fit_from<M: Trainable>(
+    model: M,
+    config: &TrainConfig,
     [train, valid]: [Examples; 2],
     device: &Device,
     progress: impl Progress + 'static,
+    checkpoint: Option<&Path>,
 ) -> Result<Trained<M>> {
     config.check()?;
     for (what, of_train, of_valid) in [
@@ -108,53 +148,67 @@ pub fn fit<M: Trainable>(
         }
     }
     check_smoothing(&model, config, &train, &device.clone().inner())?;
-    // burn-train keeps checkpoints in files, and gives back the last model rather than the best.
-    let directory = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
     let (inner, autodiff) = (device.clone().inner(), device.clone().autodiff());
-    let run = Key::new(config.seed);
-    let train = KeyedLoader::shuffled(Arc::new(train), config.batch_size, run, 1, config.workers, &autodiff);
-    let valid = KeyedLoader::in_order(Arc::new(valid), VALID_ROWS, &inner);
+    let (train, valid) = (Arc::new(train), Arc::new(valid));
+    let trained_before = model.devices().iter().any(Device::is_autodiff);
+    let mut model = if trained_before { model } else { model.train() }.fork(&autodiff);
+    let template = model.valid();
+    let mut optimizer = optimizer(config);
 
-    let learning_rate = RateOfStep::new(config, train.steps(), 1);
-    let log = StepLog::default();
-    let progress: Box<dyn Progress> = Box::new(progress);
-    let watch = Watch {
-        log: log.clone(),
-        state: Arc::new(Mutex::new(State { curve: Vec::new(), best: None, progress })),
-        patience: config.patience,
-    };
-    watch.lock().progress.start(config.epochs);
-    let training = SupervisedTraining::new(directory.path(), Arc::new(train), Arc::new(valid))
+    let file = checkpoint.map(|path| {
+        let identity = Identity::new(config, &template, [&train, &valid], &inner);
+        CheckpointFile::new(path, identity)
+    });
+    let mut state = State { curve: Vec::new(), best: None };
+    if let Some(file) = &file {
+        if let Some(past) = file.read()? {
+            let bad = |error: RecordError| file.bad(error.to_string());
+            model = model.try_load_record(ModuleRecord::from_bytes(past.model).map_err(bad)?).map_err(bad)?;
+            optimizer = optimizer.load_record(OptimizerRecord::from_bytes(past.optimizer).map_err(bad)?);
+            state = State { curve: past.curve, best: past.best };
+        }
+        if !state.has_ended(config) {
+            file.prepare()?;
+        }
+    }
+    let mut progress: Box<dyn Progress> = Box::new(progress);
+    progress.start(config.epochs);
+    let done = state.curve.len();
+    if done > 0 {
+        progress.resumed(&state.curve);
+    }
+    if state.has_ended(config) {
+        progress.end();
+        return state.result(template);
+    }
+
+    let run = Key::new(config.seed);
+    let train = KeyedLoader::shuffled(train, config.batch_size, run, done + 1, config.workers, &autodiff);
+    let valid = KeyedLoader::in_order(valid, VALID_ROWS, &inner);
+    let ((to_models, models), (to_optimizers, optimizers), (to_schedulers, _)) = (channel(), channel(), channel());
+    let (learning_rate, log) = (RateOfStep::new(config, train.steps(), done + 1), StepLog::default());
+    let shared = Shared { state, models, optimizers, file, error: None, progress };
+    let watch = Watch { shared: Arc::new(Mutex::new(shared)), config: config.clone(), done, log: log.clone() };
+    let training = SupervisedTraining::new("", Arc::new(train), Arc::new(valid)) // the directory of files that are not written
         .metrics((LossMetric::new(),))
         .with_metric_logger(InMemoryMetricLogger::new())
         .with_application_logger(None)
         .renderer(Box::new(Silent))
-        .with_default_checkpointers()
+        .with_custom_checkpointers(Handover(to_models), Handover(to_optimizers), Handover(to_schedulers))
         .with_checkpointing_strategy(watch.clone())
         .early_stopping(watch.clone())
-        .num_epochs(config.epochs);
-    let trained_before = model.devices().iter().any(Device::is_autodiff);
-    let model = if trained_before { model } else { model.train() }.fork(&autodiff);
-    let template = model.valid();
+        .num_epochs(config.epochs - done);
     let model = Stepping::new(model, config, log);
-    let result = training.launch(Learner::new(model, optimizer(config), learning_rate));
-    let mut state = watch.lock();
-    state.progress.end();
+    let result = training.launch(Learner::new(model, optimizer, learning_rate));
+    let mut shared = watch.lock();
+    shared.progress.end();
+    if let Some(error) = shared.error.take() {
+        return Err(error);
+    }
     if let Some(error) = &result.error {
         return Err(Error::Training { reason: error.to_string() });
     }
-    let Some((best_epoch, _)) = state.best else {
-        let reason =
-            "the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data";
-        return Err(Error::Training { reason: reason.to_string() });
-    };
-    let file = directory.path().join("checkpoint").join(format!("model-{best_epoch}.bpk"));
-    // Bytes, not the file: Burn would read it at first use, after the directory is gone.
-    let bytes = std::fs::read(&file).map_err(Error::io(&file))?;
-    let broken = |error: burn::store::RecordError| Error::Training { reason: error.to_string() };
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(broken)?;
-    let model = template.try_load_record(record).map_err(broken)?;
-    Ok(Trained { model, curve: state.curve.clone(), best_epoch })
+    std::mem::take(&mut shared.state).result(template)
 }
 
 /// Rows in a batch of validation: well below what any device can reduce over.
@@ -175,23 +229,63 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     }
 }
 
-/// Sees the end of each epoch: keeps the curve and the best epoch's weights, and stops in time.
-#[derive(Clone)]
-struct Watch {
-    log: StepLog,
-    state: Arc<Mutex<State>>,
-    patience: usize,
-}
-
+/// The epochs that were run, and what they gave.
+#[derive(Default)]
 struct State {
     curve: Vec<Epoch>,
-    best: Option<(usize, f64)>,
+    /// The record of the best epoch's model.
+    best: Option<Bytes>,
+}
+
+impl State {
+    fn best(&self) -> Option<&Epoch> {
+        self.curve.iter().rev().find(|epoch| epoch.best)
+    }
+
+    fn has_ended(&self, config: &TrainConfig) -> bool {
+        let done = self.curve.len();
+        done >= config.epochs || done - self.best().map_or(0, |best| best.number) >= config.patience
+    }
+
+    fn result<M: Trainable>(self, template: M) -> Result<Trained<M>> {
+        let best_epoch = self.best().map(|best| best.number);
+        let (Some(best_epoch), Some(best)) = (best_epoch, self.best) else {
+            let reason =
+                "the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data";
+            return Err(Error::Training { reason: reason.to_string() });
+        };
+        let model = ModuleRecord::from_bytes(best).and_then(|record| template.try_load_record(record));
+        Ok(Trained { model: model.map_err(broken)?, curve: self.curve, best_epoch })
+    }
+}
+
+fn broken(error: RecordError) -> Error {
+    Error::Training { reason: error.to_string() }
+}
+
+/// Sees the end of each epoch: keeps the curve and the best epoch's weights, writes the checkpoint, and stops in time.
+#[derive(Clone)]
+struct Watch {
+    shared: Arc<Mutex<Shared>>,
+    config: TrainConfig,
+    /// Epochs before those that burn-train counts.
+    done: usize,
+    log: StepLog,
+}
+
+struct Shared {
+    state: State,
+    models: Receiver<ModuleRecord>,
+    optimizers: Receiver<OptimizerRecord>,
+    file: Option<CheckpointFile>,
+    /// Why no checkpoint could be written.
+    error: Option<Error>,
     progress: Box<dyn Progress>,
 }
 
 impl Watch {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("no thread panics while it holds the curve")
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().expect("no thread panics while it holds the curve")
     }
 }
 
@@ -199,26 +293,77 @@ impl CheckpointingStrategy for Watch {
     fn checkpointing(&mut self, number: usize, store: &EventStoreClient) -> Vec<CheckpointingAction> {
         let loss = |split| store.find_metric("Loss", number, Aggregate::Mean, &split).unwrap_or(f64::NAN);
         let (train_loss, valid_loss) = (loss(Split::Train), loss(Split::Valid));
-        let mut state = self.lock();
-        let last = state.best;
-        let best = valid_loss.is_finite() && last.is_none_or(|(_, best)| valid_loss < best);
+        let number = self.done + number;
+        let mut shared = self.lock();
+        let best = valid_loss.is_finite() && shared.state.best().is_none_or(|best| valid_loss < best.valid_loss);
         let Steps { learning_rate, penalty, grad_norm, clipped } = self.log.take();
         let epoch = Epoch { number, train_loss, valid_loss, best, learning_rate, penalty, grad_norm, clipped };
-        state.curve.push(epoch);
-        state.progress.epoch(&epoch);
-        if !best {
-            return Vec::new();
+        shared.state.curve.push(epoch);
+        match shared.wants_records() {
+            true => vec![CheckpointingAction::Save],
+            false => Vec::new(),
         }
-        state.best = Some((number, valid_loss));
-        let delete = last.map(|(last, _)| CheckpointingAction::Delete(last));
-        [CheckpointingAction::Save].into_iter().chain(delete).collect()
     }
 }
 
+/// burn-train asks when it has saved what [`CheckpointingStrategy`] asked for.
 impl EarlyStoppingStrategy for Watch {
-    fn should_stop(&mut self, number: usize, _: &EventStoreClient) -> bool {
-        let best = self.lock().best.map_or(0, |(best, _)| best);
-        number - best >= self.patience
+    fn should_stop(&mut self, _: usize, _: &EventStoreClient) -> bool {
+        let mut shared = self.lock();
+        shared.error = shared.keep().err();
+        if shared.error.is_none() {
+            let epoch = *shared.last();
+            shared.progress.epoch(&epoch);
+        }
+        shared.error.is_some() || shared.state.has_ended(&self.config)
+    }
+}
+
+impl Shared {
+    fn last(&self) -> &Epoch {
+        self.state.curve.last().expect("an epoch has ended")
+    }
+
+    fn wants_records(&self) -> bool {
+        self.last().best || self.file.is_some()
+    }
+
+    /// Takes the records of the last epoch, and writes its checkpoint.
+    fn keep(&mut self) -> Result<()> {
+        if !self.wants_records() {
+            return Ok(());
+        }
+        let nothing = |_| Error::Training { reason: "burn-train hands no records over".to_string() };
+        let (model, optimizer) = (self.models.recv().map_err(nothing)?, self.optimizers.recv().map_err(nothing)?);
+        let model = model.into_bytes().map_err(broken)?;
+        let is_best = self.last().best;
+        if let Some(file) = &mut self.file {
+            let best = self.state.best.as_deref().filter(|_| !is_best);
+            let optimizer = optimizer.into_bytes().map_err(broken)?;
+            file.write(&self.state.curve, &model, &optimizer, best.unwrap_or_default())?;
+        }
+        if is_best {
+            self.state.best = Some(model);
+        }
+        Ok(())
+    }
+}
+
+/// Hands the records over that burn-train would write to files.
+struct Handover<R>(Sender<R>);
+
+impl<R: Checkpoint> Checkpointer<R> for Handover<R> {
+    fn save(&self, _: usize, record: R) -> std::result::Result<(), CheckpointerError> {
+        let _ = self.0.send(record); // nobody waits for the scheduler's
+        Ok(())
+    }
+
+    fn delete(&self, _: usize) -> std::result::Result<(), CheckpointerError> {
+        Ok(())
+    }
+
+    fn restore(&self, epoch: usize) -> std::result::Result<R, CheckpointerError> {
+        Err(CheckpointerError::Unknown(format!("epoch {epoch} is not kept here")))
     }
 }
 

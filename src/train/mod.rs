@@ -9,6 +9,8 @@
 //! ```
 //! Epochs count from 1, batches from 0. So a row gets other masks in each epoch, and neither threads nor loader workers change a bit.
 
+#[cfg(feature = "train")]
+mod checkpoint;
 mod config;
 #[cfg(feature = "train")]
 mod fit;
@@ -24,7 +26,7 @@ mod step;
 
 pub use config::{OptimizerKind, TrainConfig};
 #[cfg(feature = "train")]
-pub use fit::{Epoch, Progress, Quiet, Trained, fit};
+pub use fit::{Epoch, Progress, Quiet, Trained, fit, fit_from};
 #[cfg(feature = "train")]
 pub use loader::{Examples, KeyedLoader, TrainBatch};
 pub use schedule::Schedule;
