@@ -101,7 +101,8 @@ fn parameters_and_curves_are_pytorchs() {
             for (path, expected) in &expected {
                 assert_near(&found[path], expected, OF_LARGEST, &what(path));
             }
-            let columns: [(&str, fn(&Epoch) -> Option<f64>); 5] = [
+            type Column = fn(&Epoch) -> Option<f64>;
+            let columns: [(&str, Column); 5] = [
                 ("learning_rate", |epoch| Some(epoch.learning_rate)),
                 ("train_loss", |epoch| Some(epoch.train_loss)),
                 ("penalty", |epoch| Some(epoch.penalty)),
