@@ -12,7 +12,7 @@ const USES: [(&str, &[&str]); 16] = [
     ("zoo", &["data", "error", "key", "models", "outputs", "settings", "stochastic", "train", "uncertainty"]),
     ("report", &["error", "uncertainty"]),
     ("settings", &["data", "error", "models", "nn", "rate", "train"]),
-    ("train", &["error", "key", "models", "outputs", "pass", "stochastic"]),
+    ("train", &["error", "key", "outputs", "pass", "stochastic"]),
     ("models", &["error", "key", "nn", "outputs", "pass", "rate", "stochastic"]),
     ("uncertainty", &["error", "key", "outputs", "pass", "stochastic"]),
     ("nn", &["key", "pass", "rate"]),

@@ -34,7 +34,7 @@ use super::{
     config::{OptimizerKind, TrainConfig},
     loader::{Examples, KeyedLoader},
     log::{StepLog, Steps},
-    schedule::RateOfStep,
+    schedule::LearningRates,
     step::{Stepping, Trainable, check_smoothing},
 };
 use crate::{
@@ -58,7 +58,7 @@ pub struct Epoch {
     pub learning_rate: f64,
     /// What the L1 and L2 penalties add to the loss, at the end of the epoch; 0 without them.
     pub penalty: f64,
-    /// The norm of all gradients together before it was clipped, mean over the steps; none without clipping.
+    /// The norm of all gradients together, penalties included, before clipping: mean over the steps; none without clipping.
     pub grad_norm: Option<f64>,
     /// The share of steps whose gradients were clipped; none without clipping.
     pub clipped: Option<f64>,
@@ -186,7 +186,7 @@ pub fn fit_from<M: Trainable>(
     let train = KeyedLoader::shuffled(train, config.batch_size, run, done + 1, config.workers, &autodiff);
     let valid = KeyedLoader::in_order(valid, VALID_ROWS, &inner);
     let ((to_models, models), (to_optimizers, optimizers), (to_schedulers, _)) = (channel(), channel(), channel());
-    let (learning_rate, log) = (RateOfStep::new(config, train.steps(), done + 1), StepLog::default());
+    let (learning_rates, log) = (LearningRates::new(config, train.steps(), done + 1), StepLog::default());
     let shared = Shared { state, models, optimizers, file, error: None, progress };
     let watch = Watch { shared: Arc::new(Mutex::new(shared)), config: config.clone(), done, log: log.clone() };
     let training = SupervisedTraining::new("", Arc::new(train), Arc::new(valid)) // the directory of files that are not written
@@ -199,7 +199,7 @@ pub fn fit_from<M: Trainable>(
         .early_stopping(watch.clone())
         .num_epochs(config.epochs - done);
     let model = Stepping::new(model, config, log);
-    let result = training.launch(Learner::new(model, optimizer, learning_rate));
+    let result = training.launch(Learner::new(model, optimizer, learning_rates));
     let mut shared = watch.lock();
     shared.progress.end();
     if let Some(error) = shared.error.take() {
