@@ -13,6 +13,8 @@ mod config;
 #[cfg(feature = "train")]
 mod fit;
 #[cfg(feature = "train")]
+mod light;
+#[cfg(feature = "train")]
 mod loader;
 #[cfg(feature = "train")]
 mod step;
@@ -20,6 +22,8 @@ mod step;
 pub use config::{OptimizerKind, TrainConfig};
 #[cfg(feature = "train")]
 pub use fit::{Epoch, Progress, Quiet, Trained, fit};
+#[cfg(feature = "train")]
+pub use light::{fit_epochs, fit_light};
 #[cfg(feature = "train")]
 pub use loader::{Examples, KeyedLoader, TrainBatch};
 #[cfg(feature = "train")]
