@@ -9,13 +9,12 @@ use std::{
 use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::{Device, Tensor, TensorData},
-    train::TrainStep,
 };
 use burn_zoo::{
     DeviceSpec, Error, Key, Pass, Rate, Stochastic,
     models::{HeadConfig, Mlp, MlpConfig, Noise, Task},
     outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, Outputs, Point},
-    train::{Epoch, Examples, Loss, OptimizerKind, Progress, Quiet, TrainBatch, TrainConfig, Trainable, Trained, fit},
+    train::{Epoch, Examples, Loss, OptimizerKind, Progress, Quiet, TrainConfig, Trainable, Trained, fit},
     uncertainty::MonteCarlo,
 };
 
@@ -137,23 +136,6 @@ fn the_number_of_loader_workers_changes_no_weight() {
 fn another_seed_gives_other_weights() {
     let run = |seed| weights(&train(mlp(REGRESSION, &Device::flex()), &config(3).with_seed(seed), parts(line)).model);
     assert_ne!(run(0), run(1));
-}
-
-#[test]
-fn a_step_is_the_loss_under_the_masks_of_its_batch() {
-    let device = Device::flex().autodiff();
-    let half = vec![Rate::new(0.5).unwrap()];
-    let mlp = MlpConfig::new(2, REGRESSION).with_hidden(vec![16]).with_rates(half).init(&device, Key::new(0));
-    let on = |tensor: Tensor<2>| tensor.to_device(&device);
-    let (inputs, targets) = rows(8, Key::new(1), line);
-    let (inputs, targets) = (on(inputs), on(targets));
-    let step = |mask_key| {
-        let batch = TrainBatch { inputs: inputs.clone(), targets: targets.clone(), mask_key };
-        values(TrainStep::step(&mlp, batch).item.0)
-    };
-    let expected = Loss::of(mlp.run(inputs.clone(), &Pass::train(Key::new(7))), targets.clone());
-    assert_eq!(step(Key::new(7)), values(expected.0));
-    assert_ne!(step(Key::new(7)), step(Key::new(8)));
 }
 
 /// Labels that the inputs say little about: a network that is trained for long learns them by heart.

@@ -2,73 +2,83 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
-use burn_zoo::train::{Epoch, Progress};
+use burn_zoo::train::{Epoch, Progress, Schedule, TrainConfig};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar, lines, or nothing.
-pub enum Report {
+pub struct Report {
+    shape: Shape,
+    /// Whether the learning rate changes, and is worth a word.
+    with_rate: bool,
+}
+
+enum Shape {
     Bar(ProgressBar),
     Lines { epochs: usize, last: Option<Epoch> },
     Nothing,
 }
 
 impl Report {
-    /// What suits standard error.
-    pub fn new(quiet: bool) -> Self {
-        match quiet {
-            true => Self::Nothing,
+    /// What suits standard error, for a training with these settings.
+    pub fn new(quiet: bool, config: &TrainConfig) -> Self {
+        let with_rate = config.schedule != Schedule::Constant || config.warmup > 0;
+        let shape = match quiet {
+            true => Shape::Nothing,
             false if stderr().is_terminal() => {
                 let style =
                     ProgressStyle::with_template("epoch {pos}/{len} {wide_bar} {msg}").expect("a valid template");
-                Self::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style))
+                Shape::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style))
             }
-            false => Self::Lines { epochs: 0, last: None },
-        }
+            false => Shape::Lines { epochs: 0, last: None },
+        };
+        Self { shape, with_rate }
+    }
+
+    /// The learning rate, where it changes.
+    fn rate(&self, epoch: &Epoch) -> String {
+        if self.with_rate { format!(" lr {:.2e}", epoch.learning_rate) } else { String::new() }
+    }
+
+    fn line(&self, epoch: &Epoch, epochs: usize) {
+        let (rate, best) = (self.rate(epoch), if epoch.best { " best" } else { "" });
+        let (number, train, valid) = (epoch.number, epoch.train_loss, epoch.valid_loss);
+        // Nobody who reads standard error is no reason to stop training.
+        let _ = writeln!(stderr(), "epoch {number}/{epochs} train_loss {train:.4} valid_loss {valid:.4}{rate}{best}");
     }
 }
 
 impl Progress for Report {
     fn start(&mut self, total: usize) {
-        match self {
-            Self::Bar(bar) => bar.set_length(total as u64),
-            Self::Lines { epochs, .. } => *epochs = total,
-            Self::Nothing => {}
+        match &mut self.shape {
+            Shape::Bar(bar) => bar.set_length(total as u64),
+            Shape::Lines { epochs, .. } => *epochs = total,
+            Shape::Nothing => {}
         }
     }
 
     fn epoch(&mut self, epoch: &Epoch) {
-        match self {
-            Self::Bar(bar) => {
+        match &self.shape {
+            Shape::Bar(bar) => {
+                let (train, valid, rate) = (epoch.train_loss, epoch.valid_loss, self.rate(epoch));
                 bar.set_position(epoch.number as u64);
-                bar.set_message(format!("train {:.4} valid {:.4}", epoch.train_loss, epoch.valid_loss));
+                bar.set_message(format!("train {train:.4} valid {valid:.4}{rate}"));
             }
-            Self::Lines { epochs, last } => {
-                *last = Some(*epoch);
-                if epoch.number == 1 || epoch.number.is_multiple_of(10) {
-                    line(epoch, *epochs);
-                    *last = None;
+            Shape::Lines { epochs, .. } => {
+                let (epochs, shown) = (*epochs, epoch.number == 1 || epoch.number.is_multiple_of(10));
+                if shown {
+                    self.line(epoch, epochs);
                 }
+                self.shape = Shape::Lines { epochs, last: (!shown).then_some(*epoch) };
             }
-            Self::Nothing => {}
+            Shape::Nothing => {}
         }
     }
 
     fn end(&mut self) {
-        match self {
-            Self::Bar(bar) => bar.finish_and_clear(),
-            Self::Lines { epochs, last } => {
-                if let Some(epoch) = last.take() {
-                    line(&epoch, *epochs);
-                }
-            }
-            Self::Nothing => {}
+        match &self.shape {
+            Shape::Bar(bar) => bar.finish_and_clear(),
+            Shape::Lines { epochs, last: Some(epoch) } => self.line(epoch, *epochs),
+            Shape::Lines { last: None, .. } | Shape::Nothing => {}
         }
     }
-}
-
-fn line(epoch: &Epoch, epochs: usize) {
-    let best = if epoch.best { " best" } else { "" };
-    let (number, train, valid) = (epoch.number, epoch.train_loss, epoch.valid_loss);
-    // Nobody who reads standard error is no reason to stop training.
-    let _ = writeln!(stderr(), "epoch {number}/{epochs} train_loss {train:.4} valid_loss {valid:.4}{best}");
 }

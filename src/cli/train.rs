@@ -11,6 +11,7 @@ use burn_zoo::{
     data,
     recipe::{Origin, train_mlp},
     settings::Settings,
+    train::Epoch,
 };
 
 use super::{OnDevice, Usage, progress::Report, show::write_evaluation, usage};
@@ -61,11 +62,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         command: command(args),
         device: spec.to_string(),
     };
-    let outcome = train_mlp(&table, target, &settings, origin, &spec.init()?, Report::new(args.quiet))?;
+    let report = Report::new(args.quiet, &settings.train);
+    let outcome = train_mlp(&table, target, &settings, origin, &spec.init()?, report)?;
 
-    let mut curve = "epoch,train_loss,valid_loss\n".to_string();
-    outcome.curve.iter().for_each(|e| curve += &format!("{},{},{}\n", e.number, e.train_loss, e.valid_loss));
-    outcome.model.save(&args.out, &[("curve.csv", curve)])?;
+    outcome.model.save(&args.out, &[("curve.csv", curve(&outcome.curve))])?;
     if !args.quiet {
         let best = outcome.model.file().provenance.best_epoch;
         // Nobody who reads standard error is no failure.
@@ -75,6 +75,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         Some(test) => Ok(write_evaluation(test, out)?),
         None => Ok(()),
     }
+}
+
+/// The training as CSV; what was not measured is empty.
+fn curve(epochs: &[Epoch]) -> String {
+    let mut csv = "epoch,train_loss,valid_loss,learning_rate,penalty,grad_norm,clipped\n".to_string();
+    for Epoch { number, train_loss, valid_loss, best: _, learning_rate, penalty, grad_norm, clipped } in epochs {
+        let [grad_norm, clipped] = [grad_norm, clipped].map(|x| x.map(|x| x.to_string()).unwrap_or_default());
+        csv += &format!("{number},{train_loss},{valid_loss},{learning_rate},{penalty},{grad_norm},{clipped}\n");
+    }
+    csv
 }
 
 /// That the directory can be made: to be found before the training, not behind it.

@@ -21,24 +21,34 @@ use burn::{
 use super::{
     config::{OptimizerKind, TrainConfig},
     loader::{Examples, KeyedLoader},
-    step::Trainable,
+    log::{StepLog, Steps},
+    schedule::RateOfStep,
+    step::{Stepping, Trainable, check_smoothing},
 };
 use crate::{
     error::{Error, Result},
     key::Key,
 };
 
-/// One epoch of a training curve. Losses are means over rows.
+/// One epoch of a training curve. Losses are means over rows, weighted if the rows are, and without the penalties.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epoch {
     /// From 1.
     pub number: usize,
-    /// Of the training part, under dropout, while the weights were moving.
+    /// Of the training part, under dropout and label smoothing, while the weights were moving.
     pub train_loss: f64,
     /// Of the validation part, by the mean network, at the end of the epoch.
     pub valid_loss: f64,
     /// Whether no earlier epoch had a lower validation loss.
     pub best: bool,
+    /// Of the epoch's steps.
+    pub learning_rate: f64,
+    /// What the L1 and L2 penalties add to the loss, at the end of the epoch; 0 without them.
+    pub penalty: f64,
+    /// The norm of all gradients together before it was clipped, mean over the steps; none without clipping.
+    pub grad_norm: Option<f64>,
+    /// The share of steps whose gradients were clipped; none without clipping.
+    pub clipped: Option<f64>,
 }
 
 /// A trained model.
@@ -97,6 +107,7 @@ pub fn fit<M: Trainable>(
             return Err(Error::length(what, of_train, of_valid));
         }
     }
+    check_smoothing(&model, config, &train, &device.clone().inner())?;
     // burn-train keeps checkpoints in files, and gives back the last model rather than the best.
     let directory = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
     let (inner, autodiff) = (device.clone().inner(), device.clone().autodiff());
@@ -104,8 +115,11 @@ pub fn fit<M: Trainable>(
     let train = KeyedLoader::shuffled(Arc::new(train), config.batch_size, run, 1, config.workers, &autodiff);
     let valid = KeyedLoader::in_order(Arc::new(valid), VALID_ROWS, &inner);
 
+    let learning_rate = RateOfStep::new(config, train.steps(), 1);
+    let log = StepLog::default();
     let progress: Box<dyn Progress> = Box::new(progress);
     let watch = Watch {
+        log: log.clone(),
         state: Arc::new(Mutex::new(State { curve: Vec::new(), best: None, progress })),
         patience: config.patience,
     };
@@ -122,7 +136,8 @@ pub fn fit<M: Trainable>(
     let trained_before = model.devices().iter().any(Device::is_autodiff);
     let model = if trained_before { model } else { model.train() }.fork(&autodiff);
     let template = model.valid();
-    let result = training.launch(Learner::new(model, optimizer(config), config.learning_rate));
+    let model = Stepping::new(model, config, log);
+    let result = training.launch(Learner::new(model, optimizer(config), learning_rate));
     let mut state = watch.lock();
     state.progress.end();
     if let Some(error) = &result.error {
@@ -163,6 +178,7 @@ pub(super) fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
 /// Sees the end of each epoch: keeps the curve and the best epoch's weights, and stops in time.
 #[derive(Clone)]
 struct Watch {
+    log: StepLog,
     state: Arc<Mutex<State>>,
     patience: usize,
 }
@@ -186,7 +202,8 @@ impl CheckpointingStrategy for Watch {
         let mut state = self.lock();
         let last = state.best;
         let best = valid_loss.is_finite() && last.is_none_or(|(_, best)| valid_loss < best);
-        let epoch = Epoch { number, train_loss, valid_loss, best };
+        let Steps { learning_rate, penalty, grad_norm, clipped } = self.log.take();
+        let epoch = Epoch { number, train_loss, valid_loss, best, learning_rate, penalty, grad_norm, clipped };
         state.curve.push(epoch);
         state.progress.epoch(&epoch);
         if !best {

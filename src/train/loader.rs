@@ -22,11 +22,12 @@ use crate::{
     key::Key,
 };
 
-/// Inputs and targets on the host, row by row.
+/// Inputs, targets and, if rows do not count alike, weights on the host, row by row.
 #[derive(Clone, Debug)]
 pub struct Examples {
     inputs: Vec<f32>,
     targets: Vec<f32>,
+    weights: Option<Vec<f32>>,
     rows: usize,
 }
 
@@ -52,7 +53,35 @@ impl Examples {
                 return Err(Error::Value { place, value: values[at].to_string(), expected: "a finite number" });
             }
         }
-        Ok(Self { inputs, targets, rows })
+        Ok(Self { inputs, targets, weights: None, rows })
+    }
+
+    /// The same examples, each with a weight: a row of weight 2 counts as if it stood there twice, one of weight 0 does not count. Weights of classes
+    /// are given as the weight of each row's class.
+    ///
+    /// They are scaled to a mean of 1 over the part. The loss of a step is the mean of `weight * loss` over the batch, and so is that of the validation.
+    /// Batch normalisation sees all rows alike.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if there is not one for each row; [`Error::Value`] for one that is below 0 or not finite, and if all are 0.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Self> {
+        if weights.len() != self.rows {
+            return Err(Error::length(format!("weights of {} rows", self.rows), self.rows, weights.len()));
+        }
+        if let Some(row) = weights.iter().position(|weight| !(*weight >= 0.0 && weight.is_finite())) {
+            let (place, value) = (format!("weights, row {row}"), weights[row].to_string());
+            return Err(Error::Value { place, value, expected: "a finite number not below 0" });
+        }
+        let mean = weights.iter().map(|&weight| f64::from(weight)).sum::<f64>() / self.rows as f64;
+        if mean == 0.0 {
+            return Err(Error::Value {
+                place: "weights".to_string(),
+                value: "0".to_string(),
+                expected: "above 0 in any row",
+            });
+        }
+        let weights = weights.into_iter().map(|weight| (f64::from(weight) / mean) as f32).collect();
+        Ok(Self { weights: Some(weights), ..self })
     }
 
     /// The number of rows.
@@ -70,13 +99,14 @@ impl Examples {
         self.targets.len() / self.rows
     }
 
-    fn batch(&self, rows: &[usize], mask_key: Key, device: &Device) -> TrainBatch {
+    pub(super) fn batch(&self, rows: &[usize], mask_key: Key, device: &Device) -> TrainBatch {
         let gather = |values: &[f32]| {
             let width = values.len() / self.rows;
             let values: Vec<f32> = rows.iter().flat_map(|row| &values[row * width..][..width]).copied().collect();
             Tensor::from_data(TensorData::new(values, [rows.len(), width]), device)
         };
-        TrainBatch { inputs: gather(&self.inputs), targets: gather(&self.targets), mask_key }
+        let weights = self.weights.as_ref().map(|weights| gather(weights).squeeze_dim(1));
+        TrainBatch { inputs: gather(&self.inputs), targets: gather(&self.targets), weights, mask_key }
     }
 }
 
@@ -87,6 +117,8 @@ pub struct TrainBatch {
     pub inputs: Tensor<2>,
     /// `[rows, d_target]`
     pub targets: Tensor<2>,
+    /// `[rows]`, of mean 1 over the part; none counts all rows alike.
+    pub weights: Option<Tensor<1>>,
     /// For [`Pass::train`](crate::Pass::train).
     pub mask_key: Key,
 }
@@ -133,6 +165,11 @@ impl KeyedLoader {
         Self { examples, batch_size, workers: 0, run: None, device: device.clone(), epoch: AtomicUsize::new(1) }
     }
 
+    /// Batches in an epoch.
+    pub(super) fn steps(&self) -> usize {
+        batches(self.examples.rows, self.batch_size).len()
+    }
+
     fn with(&self, examples: Arc<Examples>, run: Option<Key>, device: &Device) -> Arc<dyn DataLoader<TrainBatch>> {
         let epoch = AtomicUsize::new(self.epoch.load(Ordering::SeqCst));
         Arc::new(Self { examples, run, device: device.clone(), epoch, ..*self })
@@ -173,8 +210,9 @@ impl DataLoader<TrainBatch> for KeyedLoader {
             values[start * width..end * width].to_vec()
         };
         let (inputs, targets) = (part(&self.examples.inputs), part(&self.examples.targets));
+        let weights = self.examples.weights.as_deref().map(part);
         let run = self.run.map(|run| run.fold_str("slice").fold(start as u64));
-        self.with(Arc::new(Examples { inputs, targets, rows: end - start }), run, &self.device)
+        self.with(Arc::new(Examples { inputs, targets, weights, rows: end - start }), run, &self.device)
     }
 }
 

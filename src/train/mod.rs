@@ -1,4 +1,4 @@
-//! Training on burn-train's `Learner`: keyed order and masks, early stopping that gives back the best weights.
+//! Training on burn-train's `Learner`: keyed order and masks, penalties and limits, early stopping that gives back the best weights.
 //!
 //! What is random is derived from the run's key, one key for each purpose:
 //! ```text
@@ -17,6 +17,11 @@ mod light;
 #[cfg(feature = "train")]
 mod loader;
 #[cfg(feature = "train")]
+mod log;
+#[cfg(feature = "train")]
+mod rule;
+mod schedule;
+#[cfg(feature = "train")]
 mod step;
 
 pub use config::{OptimizerKind, TrainConfig};
@@ -26,5 +31,6 @@ pub use fit::{Epoch, Progress, Quiet, Trained, fit};
 pub use light::{fit_epochs, fit_light};
 #[cfg(feature = "train")]
 pub use loader::{Examples, KeyedLoader, TrainBatch};
+pub use schedule::Schedule;
 #[cfg(feature = "train")]
 pub use step::{Loss, Trainable};

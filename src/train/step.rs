@@ -3,40 +3,33 @@
 use std::fmt::Display;
 
 use burn::{
-    module::Module,
-    tensor::{ExecutionError, Tensor, activation::log_softmax, assert_shape},
+    module::{Devices, Module, ModuleMapper, ModuleVisitor},
+    optim::{GradientsParams, ModuleOptimizer, lr_scheduler::module_lr_scheduler::ModuleLearningRate},
+    tensor::{Device, ExecutionError, Tensor, activation::log_softmax, assert_shape},
     train::{
         InferenceStep, ItemLazy, TrainOutput, TrainStep,
         metric::{Adaptor, LossInput},
     },
 };
 
-use super::loader::TrainBatch;
+use super::{
+    config::TrainConfig,
+    loader::{Examples, TrainBatch},
+    log::StepLog,
+    rule::Rule,
+};
 use crate::{
-    models::{Mlp, UncertaintyHead},
+    error::{Error, Result},
+    key::Key,
     outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, Outputs, Point},
     pass::Pass,
     stochastic::Stochastic,
 };
 
-/// A model that can be trained on rows of numbers.
-pub trait Trainable:
-    Module
-    + Display
-    + TrainStep<Input = TrainBatch, Output = Loss>
-    + InferenceStep<Input = TrainBatch, Output = Loss>
-    + 'static
-{
-}
+/// A model that can be trained on rows of numbers: any module that says what its outputs mean.
+pub trait Trainable: Module + Display + Stochastic<Tensor<2>, Output = Outputs> + 'static {}
 
-impl<M> Trainable for M where
-    M: Module
-        + Display
-        + TrainStep<Input = TrainBatch, Output = Loss>
-        + InferenceStep<Input = TrainBatch, Output = Loss>
-        + 'static
-{
-}
+impl<M: Module + Display + Stochastic<Tensor<2>, Output = Outputs> + 'static> Trainable for M {}
 
 /// The loss of each row of a batch.
 #[derive(Clone, Debug)]
@@ -81,6 +74,15 @@ impl Loss {
     }
 }
 
+impl Loss {
+    fn weighted(self, weights: Option<Tensor<1>>) -> Self {
+        match weights {
+            Some(weights) => Self(self.0 * weights),
+            None => self,
+        }
+    }
+}
+
 impl Adaptor<LossInput> for Loss {
     fn adapt(&self) -> LossInput {
         LossInput::new(self.0.clone())
@@ -94,26 +96,199 @@ impl ItemLazy for Loss {
     }
 }
 
-macro_rules! steps {
-    ($($model:ty),*) => {$(
-        impl TrainStep for $model {
-            type Input = TrainBatch;
-            type Output = Loss;
-
-            fn step(&self, batch: TrainBatch) -> TrainOutput<Loss> {
-                let loss = Loss::of(self.run(batch.inputs, &Pass::train(batch.mask_key)), batch.targets);
-                TrainOutput::new(self, loss.0.clone().mean().backward(), loss)
-            }
-        }
-
-        impl InferenceStep for $model {
-            type Input = TrainBatch;
-            type Output = Loss;
-
-            fn step(&self, batch: TrainBatch) -> Loss {
-                Loss::of(self.run(batch.inputs, &Pass::mean()), batch.targets)
-            }
-        }
-    )*};
+/// A model and how it is trained, as burn-train wants them. The parameters keep the model's paths, so records are the model's.
+#[derive(Clone, Debug)]
+pub(super) struct Stepping<M> {
+    model: M,
+    rule: Rule,
+    label_smoothing: f64,
+    log: StepLog,
 }
-steps!(Mlp, UncertaintyHead);
+
+impl<M: Trainable> Stepping<M> {
+    pub(super) fn new(model: M, config: &TrainConfig, log: StepLog) -> Self {
+        Self { model, rule: Rule::new(config), label_smoothing: config.label_smoothing, log }
+    }
+}
+
+impl<M: Trainable> TrainStep for Stepping<M> {
+    type Input = TrainBatch;
+    type Output = Loss;
+
+    fn step(&self, batch: TrainBatch) -> TrainOutput<Loss> {
+        let output = self.model.run(batch.inputs, &Pass::train(batch.mask_key));
+        let targets = smoothed(&output, batch.targets, self.label_smoothing);
+        let loss = Loss::of(output, targets).weighted(batch.weights);
+        TrainOutput::new(&self.model, loss.0.clone().mean().backward(), loss)
+    }
+
+    fn optimize(self, optim: &mut ModuleOptimizer, rate: ModuleLearningRate, grads: GradientsParams) -> Self {
+        let grads = self.rule.penalise(&self.model, grads);
+        let (grads, clipped) = self.rule.clip(&self.model, grads);
+        self.log.step(rate.base(), clipped);
+        let model = self.rule.constrain(optim.step(rate, self.model, grads));
+        Self { model, ..self }
+    }
+}
+
+impl<M: Trainable> InferenceStep for Stepping<M> {
+    type Input = TrainBatch;
+    type Output = Loss;
+
+    fn step(&self, batch: TrainBatch) -> Loss {
+        // What is trained is told by `train()`: a model on the plain device has forgotten it.
+        self.log.penalty(|| self.rule.penalty(&self.model.clone().train()));
+        Loss::of(self.model.run(batch.inputs, &Pass::mean()), batch.targets).weighted(batch.weights)
+    }
+}
+
+/// One-hot targets, or labels, moved towards equal shares as PyTorch's `CrossEntropyLoss(label_smoothing)` does it. Other targets stay.
+fn smoothed(output: &Outputs, targets: Tensor<2>, smoothing: f64) -> Tensor<2> {
+    match classes(output) {
+        Some(classes) if smoothing > 0.0 => targets * (1.0 - smoothing) + smoothing / classes as f64,
+        _ => targets,
+    }
+}
+
+/// Between how many classes each target decides; none for a regression.
+fn classes(output: &Outputs) -> Option<usize> {
+    match output {
+        Outputs::Logits(Logits(logits)) => Some(logits.dims()[1]),
+        Outputs::Binary(_) | Outputs::MultiLabel(_) => Some(2),
+        Outputs::Point(_) | Outputs::Gaussian(_) => None,
+    }
+}
+
+/// That there are labels, if they are to be smoothed.
+///
+/// # Errors
+/// [`Error::Config`] for a regression.
+pub(super) fn check_smoothing<M: Trainable>(
+    model: &M,
+    config: &TrainConfig,
+    train: &Examples,
+    device: &Device,
+) -> Result<()> {
+    if config.label_smoothing == 0.0 {
+        return Ok(());
+    }
+    let row = train.batch(&[0], Key::new(0), device).inputs;
+    match classes(&model.valid().fork(device).run(row, &Pass::mean())) {
+        Some(_) => Ok(()),
+        None => {
+            let expected = "0 for a regression: only classes have labels to smooth";
+            Err(Error::config("train.label_smoothing", config.label_smoothing, expected))
+        }
+    }
+}
+
+/// The model's own, so that no path changes.
+impl<M: Trainable> Module for Stepping<M> {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.model.collect_devices(devices)
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        Self { model: self.model.fork(device), ..self }
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        Self { model: self.model.to_device(device), ..self }
+    }
+
+    fn train(self) -> Self {
+        Self { model: self.model.train(), ..self }
+    }
+
+    fn valid(&self) -> Self {
+        Self { model: self.model.valid(), ..self.clone() }
+    }
+
+    fn materialize(self) -> Self {
+        Self { model: self.model.materialize(), ..self }
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        self.model.visit(visitor);
+    }
+
+    fn map<P: ModuleMapper>(self, mapper: &mut P) -> Self {
+        Self { model: self.model.map(mapper), ..self }
+    }
+}
+
+impl<M: Display> Display for Stepping<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.model.fmt(f)
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::{
+        models::{Mlp, MlpConfig, Noise, Task},
+        rate::Rate,
+    };
+
+    const REGRESSION: Task = Task::Regression { targets: 1, noise: Noise::Constant };
+
+    fn mlp(task: Task) -> Mlp {
+        let half = vec![Rate::new(0.5).unwrap()];
+        MlpConfig::new(2, task).with_hidden(vec![16]).with_rates(half).init(&Device::flex().autodiff(), Key::new(0))
+    }
+
+    fn stepping(model: Mlp, config: &TrainConfig) -> Stepping<Mlp> {
+        Stepping::new(model, config, StepLog::default())
+    }
+
+    fn batch(mask_key: Key) -> TrainBatch {
+        let tensor = |seed, width| {
+            let values = Key::new(seed).normal(0, 8, width);
+            Tensor::<1>::from_data(values.as_slice(), &Device::flex().autodiff()).reshape([8, width])
+        };
+        TrainBatch { inputs: tensor(1, 2), targets: tensor(2, 1), weights: None, mask_key }
+    }
+
+    fn values(loss: Loss) -> Vec<f32> {
+        loss.0.try_into_vec_as().unwrap()
+    }
+
+    #[test]
+    fn a_step_is_the_loss_under_the_masks_of_its_batch() {
+        let mlp = mlp(REGRESSION);
+        let step = |key| values(TrainStep::step(&stepping(mlp.clone(), &TrainConfig::new()), batch(key)).item);
+        let TrainBatch { inputs, targets, mask_key, .. } = batch(Key::new(7));
+        let expected = Loss::of(mlp.run(inputs, &Pass::train(mask_key)), targets);
+        assert_eq!(step(Key::new(7)), values(expected));
+        assert_ne!(step(Key::new(7)), step(Key::new(8)));
+    }
+
+    #[test]
+    fn a_record_of_what_is_trained_is_a_record_of_the_model() {
+        let trained = mlp(REGRESSION);
+        let record = stepping(trained.clone(), &TrainConfig::new()).into_record();
+        let read = self::mlp(REGRESSION).try_load_record(record).unwrap();
+        let loss =
+            |mlp: &Mlp| values(InferenceStep::step(&stepping(mlp.clone(), &TrainConfig::new()), batch(Key::new(0))));
+        assert_eq!(loss(&read), loss(&trained));
+    }
+
+    #[test]
+    fn labels_are_smoothed_in_training_and_not_in_validation() {
+        let mlp = mlp(Task::Binary);
+        let smoothing = stepping(mlp.clone(), &TrainConfig::new().with_label_smoothing(0.2));
+        let plain = stepping(mlp, &TrainConfig::new());
+        let of = |targets: [f32; 8]| {
+            let targets = Tensor::<1>::from_data(targets, &Device::flex().autodiff()).reshape([8, 1]);
+            TrainBatch { targets, ..batch(Key::new(0)) }
+        };
+        let labels = [0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0];
+        let smooth = labels.map(|y| if y == 1.0 { 0.9 } else { 0.1 });
+        let (found, expected) = (TrainStep::step(&smoothing, of(labels)), TrainStep::step(&plain, of(smooth)));
+        let differences = values(found.item).into_iter().zip(values(expected.item)).map(|(a, b)| (a - b).abs());
+        assert!(differences.fold(0.0, f32::max) < 1e-6);
+        let validated = |stepping| values(InferenceStep::step(stepping, of(labels)));
+        assert_eq!(validated(&smoothing), validated(&plain));
+    }
+}
