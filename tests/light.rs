@@ -73,6 +73,46 @@ fn the_light_loop_gives_the_learners_bits_with_every_optimizer() {
 }
 
 #[test]
+fn the_light_loop_gives_the_learners_bits_with_all_that_a_step_can_do() {
+    let config = config().with_l1(1e-3).with_l2(1e-2).with_max_norm(1.0).with_clip_norm(0.5);
+    let config = config.with_schedule("cosine".parse().unwrap()).with_warmup(3).with_epochs(10);
+    for (name, device) in devices() {
+        let weights = |part: Examples| {
+            let weights = (0..part.rows()).map(|row| (row % 4) as f32).collect();
+            part.with_weights(weights).unwrap()
+        };
+        let parts = || parts(90).map(weights);
+        let light = fit_light(mlp(CONSTANT, &device), &config, parts(), &device).unwrap();
+        let learner = fit(mlp(CONSTANT, &device), &config, parts(), &device, Quiet).unwrap();
+        assert_equal(&light, &learner, name);
+        let epoch = learner.curve[4];
+        assert!(epoch.penalty > 0.0 && epoch.clipped > Some(0.0) && epoch.learning_rate < 0.02, "{epoch:?}");
+    }
+}
+
+#[test]
+fn the_light_loop_smooths_labels_as_the_learner_does() {
+    let task = Task::MultiClass { classes: 3 };
+    let config = config().with_label_smoothing(0.1).with_epochs(5);
+    let classes = |rows, seed| {
+        let inputs = Key::new(seed).normal(0, rows, INPUTS);
+        let class = |x: &[f32]| usize::from(x[0] > 0.0) + usize::from(x[1] > 0.5);
+        let targets =
+            inputs.chunks(INPUTS).flat_map(|x| [0, 1, 2].map(|i| f32::from(u8::from(class(x) == i)))).collect();
+        Examples::new(inputs, targets, rows).unwrap()
+    };
+    let device = Device::flex();
+    let parts = || [classes(90, 1), classes(70, 2)];
+    let light = fit_light(mlp(task, &device), &config, parts(), &device).unwrap();
+    let learner = fit(mlp(task, &device), &config, parts(), &device, Quiet).unwrap();
+    assert_equal(&light, &learner, "smoothed");
+    let wrong = fit_light(mlp(CONSTANT, &device), &config, self::parts(90), &device).unwrap_err();
+    assert!(wrong.to_string().contains("label_smoothing"), "{wrong}");
+    let wrong = fit_epochs(mlp(CONSTANT, &device), &config, examples(90, 1), &device).unwrap_err();
+    assert!(wrong.to_string().contains("label_smoothing"), "{wrong}");
+}
+
+#[test]
 fn the_light_loop_trains_a_head_as_the_learner_does() {
     compare(head, &config().with_epochs(8), 90, "head");
 }

@@ -95,21 +95,23 @@ fn in_threads<T: Send>(n: usize, threads: Option<usize>, run: impl Fn(usize) -> 
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Digits behind the point that tell splits apart in the target's unit.
-fn digits(rows: &[Row]) -> usize {
-    if rows.iter().all(|(_, paper)| paper.rmse < 0.1) { 5 } else { 3 }
-}
-
 fn print_splits(set: &Set, rows: &[Row]) {
     println!("## {}\n", set.name);
-    println!(
-        "| split | RMSE | mean network | log-likelihood | fitted tau | coverage | paper: RMSE | mean network | log-likelihood |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let d = digits(rows);
+    header(&[
+        "split",
+        "RMSE",
+        "mean network",
+        "log-likelihood",
+        "fitted tau",
+        "coverage",
+        "paper: RMSE",
+        "mean network",
+        "log-likelihood",
+    ]);
+    let [d, t] = digits(set);
     for (split, (ours, paper)) in rows.iter().enumerate() {
         println!(
-            "| {split} | {:.d$} | {:.d$} | {:.3} | {:.4} | {:.3} | {:.d$} | {:.d$} | {:.3} |",
+            "| {split} | {:.d$} | {:.d$} | {:.3} | {:.t$} | {:.3} | {:.d$} | {:.d$} | {:.3} |",
             ours.rmse,
             ours.mean_network_rmse,
             ours.log_likelihood,
@@ -124,53 +126,81 @@ fn print_splits(set: &Set, rows: &[Row]) {
 }
 
 fn print_summary(summary: &[(&Set, Vec<Row>)]) -> Result<()> {
-    let mean = |rows: &[Row], value: fn(&Row) -> f64| Mean::of(&rows.iter().map(value).collect::<Vec<_>>());
     println!("## Summary: means over the splits ± standard errors\n");
-    println!("| set | splits | RMSE | paper | ratio | log-likelihood | paper | difference, split by split | ceiling |");
-    println!("|---|---|---|---|---|---|---|---|---|");
+    header(&[
+        "set",
+        "splits",
+        "RMSE",
+        "paper",
+        "ratio",
+        "log-likelihood",
+        "paper",
+        "difference, split by split",
+        "mean network: RMSE",
+        "paper",
+    ]);
     for (set, rows) in summary {
-        let d = digits(rows);
-        let cell = |value, d: usize| -> Result<String> {
-            let Mean { mean, standard_error } = mean(rows, value)?;
-            Ok(format!("{mean:.d$} ± {standard_error:.d$}"))
-        };
+        let [d, _] = digits(set);
+        let [ours, paper] = [mean(rows, |(ours, _)| ours.rmse)?, mean(rows, |(_, paper)| paper.rmse)?];
         println!(
-            "| {} | {} | {} | {} | {:.3} | {} | {} | {} | {:.3} |",
+            "| {} | {} | {} | {} | {:.3} | {} | {} | {} | {} | {} |",
             set.name,
             rows.len(),
-            cell(|(ours, _)| ours.rmse, d)?,
-            cell(|(_, paper)| paper.rmse, d)?,
-            mean(rows, |(ours, _)| ours.rmse)?.mean / mean(rows, |(_, paper)| paper.rmse)?.mean,
-            cell(|(ours, _)| ours.log_likelihood, 3)?,
-            cell(|(_, paper)| paper.log_likelihood, 3)?,
-            cell(|(ours, paper)| ours.log_likelihood - paper.log_likelihood, 3)?,
-            set.ceiling()
+            text(ours, d),
+            text(paper, d),
+            ours.mean / paper.mean,
+            text(mean(rows, |(ours, _)| ours.log_likelihood)?, 3),
+            text(mean(rows, |(_, paper)| paper.log_likelihood)?, 3),
+            text(mean(rows, |(ours, paper)| ours.log_likelihood - paper.log_likelihood)?, 3),
+            text(mean(rows, |(ours, _)| ours.mean_network_rmse)?, d),
+            text(mean(rows, |(_, paper)| paper.mean_network_rmse)?, d),
         );
     }
-    println!(
-        "\n| set | mean network: RMSE | paper | fitted tau | log-likelihood with it | coverage at 0.9 | whole training part | with the paper's tau | steps a second and thread |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!();
+    header(&[
+        "set",
+        "coverage at 0.9",
+        "of the whole network",
+        "with the paper's tau",
+        "paper's tau",
+        "fitted tau",
+        "log-likelihood with it",
+        "ceiling with the paper's",
+        "steps a second and thread",
+    ]);
     for (set, rows) in summary {
-        let d = digits(rows);
-        let cell = |value, d: usize| -> Result<String> {
-            let Mean { mean, standard_error } = mean(rows, value)?;
-            Ok(format!("{mean:.d$} ± {standard_error:.d$}"))
-        };
+        let [_, t] = digits(set);
         let steps: usize = rows.iter().map(|(ours, _)| ours.steps).sum();
         let elapsed: Duration = rows.iter().map(|(ours, _)| ours.elapsed).sum();
         println!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
+            "| {} | {} | {} | {} | {:.t$} | {} | {} | {:.3} | {:.0} |",
             set.name,
-            cell(|(ours, _)| ours.mean_network_rmse, d)?,
-            cell(|(_, paper)| paper.mean_network_rmse, d)?,
-            cell(|(ours, _)| ours.fitted_tau, 4)?,
-            cell(|(ours, _)| ours.fitted_log_likelihood, 3)?,
-            cell(|(ours, _)| ours.coverage, 3)?,
-            cell(|(ours, _)| ours.whole_coverage, 3)?,
-            cell(|(ours, _)| ours.paper_tau_coverage, 3)?,
+            text(mean(rows, |(ours, _)| ours.coverage)?, 3),
+            text(mean(rows, |(ours, _)| ours.whole_coverage)?, 3),
+            text(mean(rows, |(ours, _)| ours.paper_tau_coverage)?, 3),
+            set.tau,
+            text(mean(rows, |(ours, _)| ours.fitted_tau)?, t),
+            text(mean(rows, |(ours, _)| ours.fitted_log_likelihood)?, 3),
+            set.ceiling(),
             steps as f64 / elapsed.as_secs_f64()
         );
     }
     Ok(())
+}
+
+fn header(columns: &[&str]) {
+    println!("| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
+}
+
+/// Digits behind the point that tell splits apart: in the target's unit, and of a tau.
+fn digits(set: &Set) -> [usize; 2] {
+    if set.tau > 100.0 { [5, 0] } else { [3, 4] }
+}
+
+fn mean(rows: &[Row], value: fn(&Row) -> f64) -> Result<Mean> {
+    Ok(Mean::of(&rows.iter().map(value).collect::<Vec<_>>())?)
+}
+
+fn text(Mean { mean, standard_error }: Mean, digits: usize) -> String {
+    format!("{mean:.digits$} ± {standard_error:.digits$}")
 }

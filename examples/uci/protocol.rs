@@ -287,13 +287,13 @@ impl Network {
 
 /// The settings of a training on `n` rows.
 pub fn config(set: &Set, n: usize, protocol: &Protocol, key: Key) -> TrainConfig {
-    let _ = set.l2(n);
     TrainConfig::new()
         .with_epochs(protocol.epochs)
         .with_batch_size(protocol.batch_size)
         .with_optimizer(OptimizerKind::Adam)
         .with_learning_rate(1e-3)
         .with_weight_decay(0.0)
+        .with_l2(set.l2(n))
         .with_seed(key.to_u64() >> 1) // a seed fits into an i64
 }
 

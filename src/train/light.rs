@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::{
     data::dataloader::DataLoader,
+    module::Module,
     optim::{ModuleOptimizer, lr_scheduler::module_lr_scheduler::ModuleLrScheduler},
     tensor::{Device, Tensor},
     train::{InferenceStep, TrainOutput, TrainStep},
@@ -13,7 +14,9 @@ use super::{
     config::TrainConfig,
     fit::{Epoch, Trained, VALID_ROWS, optimizer},
     loader::{Examples, KeyedLoader, TrainBatch},
-    step::{Loss, Trainable},
+    log::{StepLog, Steps},
+    schedule::RateOfStep,
+    step::{Loss, Stepping, Trainable, check_smoothing},
 };
 use crate::{
     error::{Error, Result},
@@ -44,17 +47,18 @@ pub fn fit_light<M: Trainable>(
     }
     let valid = KeyedLoader::in_order(Arc::new(valid), VALID_ROWS, &device.clone().inner());
     let valid: Vec<TrainBatch> = batches(&valid).collect(); // alike in every epoch
-    let mut run = Run::new(model, config, train, device);
+    let mut run = Run::new(model, config, train, device)?;
     let mut curve: Vec<Epoch> = Vec::new();
     let mut kept: Option<(M, usize, f64)> = None;
     for number in 1..=config.epochs {
         let train_loss = run.epoch()?;
-        let model = run.model.valid();
-        let valid_loss = mean(valid.iter().map(|batch| InferenceStep::step(&model, batch.clone())))?;
+        let now = run.stepping.valid();
+        let valid_loss = mean(valid.iter().map(|batch| InferenceStep::step(&now, batch.clone())))?;
         let best = valid_loss.is_finite() && kept.as_ref().is_none_or(|&(_, _, lowest)| valid_loss < lowest);
-        curve.push(Epoch { number, train_loss, valid_loss, best });
+        let Steps { learning_rate, penalty, grad_norm, clipped } = run.log.take();
+        curve.push(Epoch { number, train_loss, valid_loss, best, learning_rate, penalty, grad_norm, clipped });
         if best {
-            kept = Some((model, number, valid_loss));
+            kept = Some((now.model, number, valid_loss));
         }
         if number - kept.as_ref().map_or(0, |&(_, best, _)| best) >= config.patience {
             break;
@@ -76,50 +80,50 @@ pub fn fit_light<M: Trainable>(
 /// [`Error::Config`]; [`Error::Training`] if the loss of the last epoch was not finite.
 pub fn fit_epochs<M: Trainable>(model: M, config: &TrainConfig, train: Examples, device: &Device) -> Result<M> {
     config.check()?;
-    let mut run = Run::new(model, config, train, device);
+    let mut run = Run::new(model, config, train, device)?;
     let mut loss = f64::NAN;
     for _ in 0..config.epochs {
         loss = run.epoch()?;
     }
     match loss.is_finite() {
-        true => Ok(run.model.valid()),
+        true => Ok(run.stepping.valid().model),
         false => Err(not_finite()),
     }
 }
 
-/// What a Learner holds, and in the same order what it does.
+/// What a Learner holds, and does in an epoch. This and [`fit_light`]'s validation are all that is known here of how a step is made.
 struct Run<M> {
-    model: M,
+    stepping: Stepping<M>,
     optimizer: ModuleOptimizer,
     learning_rate: ModuleLrScheduler,
     train: KeyedLoader,
+    log: StepLog,
 }
 
 impl<M: Trainable> Run<M> {
-    fn new(model: M, config: &TrainConfig, train: Examples, device: &Device) -> Self {
+    fn new(model: M, config: &TrainConfig, train: Examples, device: &Device) -> Result<Self> {
+        check_smoothing(&model, config, &train, &device.clone().inner())?;
         let autodiff = device.clone().autodiff();
         let trained_before = model.devices().iter().any(Device::is_autodiff);
-        Self {
-            model: if trained_before { model } else { model.train() }.fork(&autodiff),
+        let model = if trained_before { model } else { model.train() }.fork(&autodiff);
+        let run = Key::new(config.seed);
+        let train = KeyedLoader::shuffled(Arc::new(train), config.batch_size, run, 1, config.workers, &autodiff);
+        let log = StepLog::default();
+        Ok(Self {
+            stepping: Stepping::new(model, config, log.clone()),
             optimizer: optimizer(config),
-            learning_rate: config.learning_rate.into(),
-            train: KeyedLoader::shuffled(
-                Arc::new(train),
-                config.batch_size,
-                Key::new(config.seed),
-                1,
-                config.workers,
-                &autodiff,
-            ),
-        }
+            learning_rate: RateOfStep::new(config, train.steps(), 1).into(),
+            train,
+            log,
+        })
     }
 
     /// The mean loss of an epoch.
     fn epoch(&mut self) -> Result<f64> {
-        let Self { model, optimizer, learning_rate, train } = self;
+        let Self { stepping, optimizer, learning_rate, train, .. } = self;
         mean(batches(train).map(|batch| {
-            let TrainOutput { grads, item } = TrainStep::step(model, batch);
-            *model = model.clone().optimize(optimizer, learning_rate.step(), grads);
+            let TrainOutput { grads, item } = TrainStep::step(stepping, batch);
+            *stepping = stepping.clone().optimize(optimizer, learning_rate.step(), grads);
             item
         }))
     }

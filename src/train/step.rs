@@ -99,7 +99,7 @@ impl ItemLazy for Loss {
 /// A model and how it is trained, as burn-train wants them. The parameters keep the model's paths, so records are the model's.
 #[derive(Clone, Debug)]
 pub(super) struct Stepping<M> {
-    model: M,
+    pub(super) model: M,
     rule: Rule,
     label_smoothing: f64,
     log: StepLog,
