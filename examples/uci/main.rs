@@ -27,11 +27,14 @@ struct Args {
     #[arg(long, env = "BURN_ZOO_DATA", value_name = "DIR")]
     data: PathBuf,
     /// Epochs; Table 1 is 400
-    #[arg(long, default_value_t = Protocol::default().epochs)]
+    #[arg(long, value_name = "N", value_parser = positive, default_value_t = Protocol::default().epochs)]
     epochs: usize,
     /// Rows in a step; the paper says 32, its later code 128
-    #[arg(long, default_value_t = Protocol::default().batch_size)]
+    #[arg(long, value_name = "N", value_parser = positive, default_value_t = Protocol::default().batch_size)]
     batch_size: usize,
+    /// Sampled networks (T); the authors' code has 10000
+    #[arg(long, value_name = "N", value_parser = positive, default_value_t = Protocol::default().passes)]
+    passes: usize,
     /// Which of the authors' results stand beside ours
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(EXPERIMENTS), default_value = EXPERIMENTS[0])]
     paper: String,
@@ -39,18 +42,25 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Splits that are run at a time; changes no result [default: one a core]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = positive)]
     threads: Option<usize>,
     /// Where to compute
     #[arg(long, env = "BURN_ZOO_DEVICE")]
     device: Option<DeviceSpec>,
 }
 
+fn positive(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("expected a whole number of at least 1".to_string()),
+    }
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let device = args.device.unwrap_or(DeviceSpec::default_spec()).init()?;
-    let protocol =
-        Protocol { epochs: args.epochs, batch_size: args.batch_size, seed: args.seed, ..Protocol::default() };
+    let Args { epochs, batch_size, passes, seed, .. } = args;
+    let protocol = Protocol { epochs, batch_size, passes, seed };
     let mut summary = Vec::new();
     for set in SETS.iter().filter(|set| args.sets.is_empty() || args.sets.iter().any(|name| name == set.name)) {
         let data = Data::read(&args.data.join("uci").join(set.name), &args.paper)?;
