@@ -9,5 +9,5 @@ mod scaling;
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm, BatchNormConfig, Buffer};
 pub use dropout::{Dropout, DropoutConfig};
-pub use init::init_weights;
+pub use init::{Init, init_weights, init_weights_with};
 pub use scaling::{to_inverted_scaling, to_original_scaling};

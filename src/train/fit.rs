@@ -212,9 +212,9 @@ pub fn fit_from<M: Trainable>(
 }
 
 /// Rows in a batch of validation: well below what any device can reduce over.
-const VALID_ROWS: usize = 4096;
+pub(super) const VALID_ROWS: usize = 4096;
 
-fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
+pub(super) fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     let decay = (config.weight_decay > 0.0).then(|| WeightDecayConfig::new(config.weight_decay as f32));
     match config.optimizer {
         OptimizerKind::Adam => AdamConfig::new().with_epsilon(1e-8).with_weight_decay(decay).init(),

@@ -15,6 +15,8 @@ mod config;
 #[cfg(feature = "train")]
 mod fit;
 #[cfg(feature = "train")]
+mod light;
+#[cfg(feature = "train")]
 mod loader;
 #[cfg(feature = "train")]
 mod log;
@@ -27,6 +29,8 @@ mod step;
 pub use config::{OptimizerKind, TrainConfig};
 #[cfg(feature = "train")]
 pub use fit::{Epoch, Progress, Quiet, Trained, fit, fit_from};
+#[cfg(feature = "train")]
+pub use light::{fit_epochs, fit_light};
 #[cfg(feature = "train")]
 pub use loader::{Examples, KeyedLoader, TrainBatch};
 pub use schedule::Schedule;

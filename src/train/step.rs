@@ -100,7 +100,7 @@ impl ItemLazy for Loss {
 /// For one device: burn-train's strategies for several call `optimize_multi`, which knows no rule.
 #[derive(Clone, Debug)]
 pub(super) struct Stepping<M> {
-    model: M,
+    pub(super) model: M,
     rule: Rule,
     label_smoothing: f64,
     log: StepLog,
