@@ -9,12 +9,13 @@ use std::{
 use burn::tensor::Device;
 use burn_zoo::{
     DeviceSpec, Key,
-    data::{self, Table},
+    data::{self, Frame, Table},
     recipe::{INTERVAL, Origin, Outcome, PASSES, train_mlp},
     report::Figure,
     settings::Settings,
     train::Quiet,
-    uncertainty::{MonteCarlo, RegressionScores, metrics::Estimate},
+    uncertainty::{MonteCarlo, metrics::Estimate},
+    zoo::{Reading, Scores},
 };
 use clap::Parser;
 
@@ -47,8 +48,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn train(table: &Table, target: &str, settings: &Settings, device: &Device) -> burn_zoo::Result<Outcome> {
     let name = |text: &str| text.to_string();
-    let origin = Origin { data: name("example"), sha256: name("-"), command: name("-"), device: name("-") };
-    train_mlp(table, target, settings, origin, device, Quiet)
+    let origin = Origin {
+        data: vec![name("example")],
+        sha256: vec![name("-")],
+        reading: Reading::default(),
+        command: name("-"),
+        device: name("-"),
+    };
+    train_mlp(&Frame::of("example", table), target, settings, origin, device, Quiet)
 }
 
 /// Ten wines that the training did not see, and how good all 240 are.
@@ -138,7 +145,7 @@ fn gap(device: &Device, out: &Path) -> Result<(), Box<dyn Error>> {
 fn seeds_table(seeds: u64, device: &Device) -> Result<(), Box<dyn Error>> {
     let wine_red = data::find("wine-red")?;
     let table = wine_red.table();
-    let mut arms: [(&str, Vec<RegressionScores>); 3] =
+    let mut arms: [(&str, Vec<Scores>); 3] =
         [("Monte Carlo", vec![]), ("mean network", vec![]), ("trained without dropout", vec![])];
     for seed in 0..seeds {
         let settings = Settings::default().set("train.seed", &seed.to_string())?;

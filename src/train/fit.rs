@@ -139,14 +139,7 @@ pub fn fit_from<M: Trainable>(
     checkpoint: Option<&Path>,
 ) -> Result<Trained<M>> {
     config.check()?;
-    for (what, of_train, of_valid) in [
-        ("inputs of the validation part", train.d_input(), valid.d_input()),
-        ("targets of the validation part", train.d_target(), valid.d_target()),
-    ] {
-        if of_train != of_valid {
-            return Err(Error::length(what, of_train, of_valid));
-        }
-    }
+    check_widths(&train, &valid)?;
     check_smoothing(&model, config, &train, &device.clone().inner())?;
     let (inner, autodiff) = (device.clone().inner(), device.clone().autodiff());
     let (train, valid) = (Arc::new(train), Arc::new(valid));
@@ -211,6 +204,19 @@ pub fn fit_from<M: Trainable>(
     std::mem::take(&mut shared.state).result(template)
 }
 
+/// That both parts have the same columns.
+pub(super) fn check_widths(train: &Examples, valid: &Examples) -> Result<()> {
+    for (what, of_train, of_valid) in [
+        ("inputs of the validation part", train.d_input(), valid.d_input()),
+        ("targets of the validation part", train.d_target(), valid.d_target()),
+    ] {
+        if of_train != of_valid {
+            return Err(Error::length(what, of_train, of_valid));
+        }
+    }
+    Ok(())
+}
+
 /// Rows in a batch of validation: well below what any device can reduce over.
 pub(super) const VALID_ROWS: usize = 4096;
 
@@ -250,13 +256,17 @@ impl State {
     fn result<M: Trainable>(self, template: M) -> Result<Trained<M>> {
         let best_epoch = self.best().map(|best| best.number);
         let (Some(best_epoch), Some(best)) = (best_epoch, self.best) else {
-            let reason =
-                "the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data";
-            return Err(Error::Training { reason: reason.to_string() });
+            return Err(not_finite());
         };
         let model = ModuleRecord::from_bytes(best).and_then(|record| template.try_load_record(record));
         Ok(Trained { model: model.map_err(broken)?, curve: self.curve, best_epoch })
     }
+}
+
+pub(super) fn not_finite() -> Error {
+    let reason =
+        "the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data";
+    Error::Training { reason: reason.to_string() }
 }
 
 fn broken(error: RecordError) -> Error {

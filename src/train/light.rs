@@ -12,10 +12,10 @@ use burn::{
 
 use super::{
     config::TrainConfig,
-    fit::{Epoch, Trained, VALID_ROWS, optimizer},
+    fit::{Epoch, Trained, VALID_ROWS, check_widths, not_finite, optimizer},
     loader::{Examples, KeyedLoader, TrainBatch},
     log::{StepLog, Steps},
-    schedule::RateOfStep,
+    schedule::LearningRates,
     step::{Loss, Stepping, Trainable, check_smoothing},
 };
 use crate::{
@@ -37,14 +37,7 @@ pub fn fit_light<M: Trainable>(
     device: &Device,
 ) -> Result<Trained<M>> {
     config.check()?;
-    for (what, of_train, of_valid) in [
-        ("inputs of the validation part", train.d_input(), valid.d_input()),
-        ("targets of the validation part", train.d_target(), valid.d_target()),
-    ] {
-        if of_train != of_valid {
-            return Err(Error::length(what, of_train, of_valid));
-        }
-    }
+    check_widths(&train, &valid)?;
     let valid = KeyedLoader::in_order(Arc::new(valid), VALID_ROWS, &device.clone().inner());
     let valid: Vec<TrainBatch> = batches(&valid).collect(); // alike in every epoch
     let mut run = Run::new(model, config, train, device)?;
@@ -95,7 +88,7 @@ pub fn fit_epochs<M: Trainable>(model: M, config: &TrainConfig, train: Examples,
 struct Run<M> {
     stepping: Stepping<M>,
     optimizer: ModuleOptimizer,
-    learning_rate: ModuleLrScheduler,
+    learning_rates: ModuleLrScheduler,
     train: KeyedLoader,
     log: StepLog,
 }
@@ -112,7 +105,7 @@ impl<M: Trainable> Run<M> {
         Ok(Self {
             stepping: Stepping::new(model, config, log.clone()),
             optimizer: optimizer(config),
-            learning_rate: RateOfStep::new(config, train.steps(), 1).into(),
+            learning_rates: LearningRates::new(config, train.steps(), 1).into(),
             train,
             log,
         })
@@ -120,10 +113,10 @@ impl<M: Trainable> Run<M> {
 
     /// The mean loss of an epoch.
     fn epoch(&mut self) -> Result<f64> {
-        let Self { stepping, optimizer, learning_rate, train, .. } = self;
+        let Self { stepping, optimizer, learning_rates, train, .. } = self;
         mean(batches(train).map(|batch| {
             let TrainOutput { grads, item } = TrainStep::step(stepping, batch);
-            *stepping = stepping.clone().optimize(optimizer, learning_rate.step(), grads);
+            *stepping = stepping.clone().optimize(optimizer, learning_rates.step(), grads);
             item
         }))
     }
@@ -141,10 +134,4 @@ fn mean(losses: impl Iterator<Item = Loss>) -> Result<f64> {
         Tensor::cat(means, 0).try_into_vec_as().map_err(|error| Error::Training { reason: error.to_string() })?;
     let sum: f64 = means.iter().zip(&rows).map(|(mean, &rows)| mean * rows as f64).sum();
     Ok(sum / rows.iter().sum::<usize>() as f64)
-}
-
-fn not_finite() -> Error {
-    let reason =
-        "the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data";
-    Error::Training { reason: reason.to_string() }
 }
