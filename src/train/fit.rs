@@ -125,7 +125,8 @@ pub fn fit<M: Trainable>(
 /// damaged one is refused. One training at a time may use it. Bits are those of one device: another one goes on well, but rounds in its own way.
 ///
 /// # Panics
-/// As [`fit`].
+/// As [`fit`]; and when it goes on where Burn's default device cannot be had, as in a build for a GPU that is not there: Burn 0.22.1 reads the optimizer's
+/// state there, whatever the device of the training.
 ///
 /// # Errors
 /// As [`fit`]; [`Error::Checkpoint`] for a file that is no checkpoint, is damaged, or belongs to other settings, another network or other examples (the
