@@ -203,6 +203,7 @@ mod tests {
     #[test]
     fn settings_survive_being_written_and_read() {
         let settings = Settings::default().set("model.hidden", "[3, 4]").unwrap();
+        let settings = settings.set("train.schedule", "step:30:0.5").unwrap().set("train.max_norm", "3").unwrap();
         assert_eq!(Settings::from_toml(&toml::to_string(&settings).unwrap()).unwrap(), settings);
         assert_eq!(Settings::from_toml("").unwrap(), Settings::default());
         let some = Settings::from_toml("[train]\nepochs = 3\n").unwrap();
@@ -221,6 +222,12 @@ mod tests {
             ("model.hidden", "wide", "`model.hidden` is \"wide\": expected a list"),
             ("model.batch_norm", "yes", "`model.batch_norm` is \"yes\": expected true or false"),
             ("model.noise", "some", "`model.noise` is \"some\": expected one of `none`, `constant`, `predicted`"),
+            (
+                "train.schedule",
+                "step:0:2",
+                "`train.schedule` is \"step:0:2\": expected `constant`, `linear`, `cosine`, `step:EPOCHS:GAMMA` or `exponential:GAMMA`, \
+                 EPOCHS at least 1 and 0 < GAMMA <= 1",
+            ),
             ("data.split", "[0.5, 0.5]", "`data.split` is [0.5, 0.5]: expected an array of length 3"),
         ] {
             assert_eq!(error(path, value), says);

@@ -11,7 +11,7 @@ const USES: [(&str, &[&str]); 16] = [
     ("recipe", &["data", "error", "key", "models", "settings", "train", "uncertainty", "zoo"]),
     ("zoo", &["data", "error", "key", "models", "outputs", "settings", "stochastic", "train", "uncertainty"]),
     ("settings", &["data", "error", "models", "nn", "rate", "train"]),
-    ("train", &["error", "key", "models", "outputs", "pass", "stochastic"]),
+    ("train", &["error", "key", "outputs", "pass", "stochastic"]),
     ("models", &["error", "key", "nn", "outputs", "pass", "rate", "stochastic"]),
     ("uncertainty", &["error", "key", "outputs", "pass", "stochastic"]),
     ("nn", &["key", "pass", "rate"]),

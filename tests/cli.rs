@@ -79,6 +79,8 @@ fn a_trained_directory_is_a_model_like_those_of_the_zoo() {
     assert_eq!(toml, fs::read_to_string(at.join("wine/model.toml")).unwrap());
     let curve = fs::read_to_string(at.join("wine/curve.csv")).unwrap();
     assert_eq!(cells(&curve).iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["epoch", "1", "2"]);
+    assert!(curve.starts_with("epoch,train_loss,valid_loss,learning_rate,penalty,grad_norm,clipped\n"), "{curve}");
+    assert_eq!(cells(&curve)[1][3..], ["0.001", "0", "", ""]);
     let predicted = burn_zoo_reading(at, &["predict", "wine", "--input", "-", "--format", "csv"], &wine_csv(3)).data();
     assert_eq!(cells(&predicted).len(), 4);
     let card = burn_zoo(at, &["show", "wine", "--format", "card"]);

@@ -119,6 +119,16 @@ fn a_pipe_gets_plain_lines_of_the_first_epoch_every_tenth_and_the_last() {
 }
 
 #[test]
+fn a_learning_rate_that_changes_is_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let args = [&TRAIN[..], &["--set", "train.schedule=linear"]].concat();
+    let ran = burn_zoo(directory.path(), &args);
+    let rates: Vec<&str> = ran.err.lines().filter_map(|line| line.split(" lr ").nth(1)?.split(' ').next()).collect();
+    // 0.001 times 1, 3/12 and 1/12.
+    assert_eq!(rates, ["1.00e-3", "2.50e-4", "8.33e-5"], "{}", ran.err);
+}
+
+#[test]
 fn the_results_are_the_same_whoever_watches() {
     let directory = tempfile::tempdir().unwrap();
     let (watched, _) = in_a_terminal(directory.path(), &TRAIN);

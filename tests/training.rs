@@ -7,14 +7,20 @@ use std::{
 };
 
 use burn::{
+    data::dataloader::DataLoader,
     module::{Module, ModuleVisitor, Param},
+    nn::{Linear, LinearConfig},
+    optim::{AdamWConfig, GradientsParams},
     tensor::{Device, Tensor, TensorData},
 };
 use burn_zoo::{
     DeviceSpec, Error, Key, Pass, Rate, Stochastic,
     models::{HeadConfig, Mlp, MlpConfig, Noise, Task},
     outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, Outputs, Point},
-    train::{Epoch, Examples, Loss, OptimizerKind, Progress, Quiet, TrainConfig, Trainable, Trained, fit},
+    train::{
+        Epoch, Examples, KeyedLoader, Loss, OptimizerKind, Progress, Quiet, Schedule, TrainBatch, TrainConfig,
+        Trainable, Trained, fit,
+    },
     uncertainty::MonteCarlo,
 };
 
@@ -483,4 +489,194 @@ fn extreme_logits_have_finite_losses_and_right_gradients() {
 fn targets_of_another_width_are_no_silent_broadcast() {
     // Class numbers where one-hot rows belong.
     Loss::of(Outputs::Logits(Logits(tensor(&[1.0, 2.0, 3.0], 3))), tensor(&[2.0], 1));
+}
+
+/// A network without dropout, and all rows in a batch: what weights do is arithmetic.
+fn full_batch(parts: [Examples; 2]) -> Trained<Mlp> {
+    let zero = Rate::new(0.0).unwrap();
+    let mlp = MlpConfig::new(2, REGRESSION).with_hidden(vec![8]).with_input_rate(zero).with_rates(vec![zero]);
+    let config = config(4).with_batch_size(64).with_optimizer(OptimizerKind::Sgd);
+    train(mlp.init(&Device::flex(), Key::new(0)), &config, parts)
+}
+
+/// Rows of a part by number.
+fn chosen(rows: &[usize]) -> Examples {
+    let (inputs, targets) = self::rows(32, Key::new(1), line);
+    let pick =
+        |values: Vec<f32>, width: usize| rows.iter().flat_map(|&row| values[row * width..][..width].to_vec()).collect();
+    Examples::new(pick(values(inputs), 2), pick(values(targets), 1), rows.len()).unwrap()
+}
+
+#[track_caller]
+fn assert_alike(found: &Trained<Mlp>, expected: &Trained<Mlp>) {
+    for (path, expected) in weights(&expected.model) {
+        let found = &weights(&found.model)[&path];
+        // Sums of other lengths and orders.
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{path}: {found:?}, {expected:?}");
+    }
+    for (found, expected) in found.curve.iter().zip(&expected.curve) {
+        assert!(
+            (found.train_loss - expected.train_loss).abs() < 1e-5
+                && (found.valid_loss - expected.valid_loss).abs() < 1e-5
+        );
+    }
+}
+
+#[test]
+fn a_row_of_weight_zero_is_not_there() {
+    let all: Vec<usize> = (0..32).collect();
+    let mut weights = vec![3.0; 32];
+    weights[0] = 0.0;
+    weights[17] = 0.0;
+    let left: Vec<usize> = all.iter().copied().filter(|row| weights[*row] > 0.0).collect();
+    let part = || chosen(&all).with_weights(weights.clone()).unwrap();
+    assert_alike(&full_batch([part(), part()]), &full_batch([chosen(&left), chosen(&left)]));
+}
+
+#[test]
+fn a_row_of_twice_the_weight_is_there_twice() {
+    let all: Vec<usize> = (0..32).collect();
+    let mut weights = vec![0.5; 32];
+    weights[5] = 1.0;
+    let part = || chosen(&all).with_weights(weights.clone()).unwrap();
+    let twice = [&all[..], &[5]].concat();
+    assert_alike(&full_batch([part(), part()]), &full_batch([chosen(&twice), chosen(&twice)]));
+}
+
+#[test]
+fn weights_that_are_all_alike_change_no_bit() {
+    let [plain, weighted] = [false, true].map(|weighted| {
+        let parts = parts(line).map(|part| match weighted {
+            true => part.clone().with_weights(vec![0.7; part.rows()]).unwrap(),
+            false => part,
+        });
+        train(mlp(REGRESSION, &Device::flex()), &config(3), parts)
+    });
+    assert_eq!(weights(&plain.model), weights(&weighted.model));
+    assert_eq!(plain.curve, weighted.curve);
+}
+
+#[test]
+fn weights_that_make_no_mean_are_refused() {
+    let error = |weights: Vec<f32>| chosen(&[0, 1, 2]).with_weights(weights).unwrap_err().to_string();
+    assert_eq!(error(vec![1.0]), "weights of 3 rows: expected 3, found 1");
+    assert_eq!(error(vec![1.0, -1.0, 1.0]), "weights, row 1: `-1` is not a finite number not below 0");
+    assert_eq!(error(vec![1.0, 1.0, f32::NAN]), "weights, row 2: `NaN` is not a finite number not below 0");
+    assert_eq!(error(vec![0.0; 3]), "weights: `0` is not above 0 in any row");
+}
+
+#[test]
+fn by_default_a_training_is_the_optimizer_on_the_mean_loss() {
+    let device = Device::flex().autodiff();
+    let (start, config, [train_part, valid]) = (mlp(REGRESSION, &device), config(2), parts(line));
+    let loader = KeyedLoader::shuffled(Arc::new(train_part.clone()), 32, Key::new(0), 1, 0, &device);
+    let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(1e-4).init();
+    let mut model = start.clone();
+    for _ in 0..config.epochs {
+        for batch in loader.iter() {
+            let TrainBatch { inputs, targets, mask_key, .. } = batch.unwrap();
+            let loss = Loss::of(model.run(inputs, &Pass::train(mask_key)), targets).0.mean();
+            let grads = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(config.learning_rate, model, grads);
+        }
+    }
+    let trained = train(start, &config, [train_part, valid]);
+    assert_eq!(trained.best_epoch, config.epochs);
+    assert_eq!(weights(&trained.model), weights(&model.valid()));
+}
+
+#[test]
+fn limits_that_are_never_reached_change_no_bit() {
+    let run = |config| train(mlp(REGRESSION, &Device::flex()), &config, parts(line));
+    let (plain, limited) = (run(config(3)), run(config(3).with_clip_norm(1e6).with_max_norm(1e6)));
+    assert_eq!(weights(&limited.model), weights(&plain.model));
+    for (limited, plain) in limited.curve.iter().zip(&plain.curve) {
+        assert_eq!((limited.clipped, plain.clipped, plain.grad_norm), (Some(0.0), None, None));
+        assert!(limited.grad_norm.unwrap() > 0.0);
+    }
+}
+
+#[test]
+fn hidden_units_keep_to_the_max_norm_and_outputs_need_not() {
+    let config = config(6).with_learning_rate(0.05).with_max_norm(0.4);
+    let weights = weights(&train(mlp(REGRESSION, &Device::flex()), &config, parts(line)).model);
+    let norms = |path: &str, units: usize| -> Vec<f32> {
+        let weight = &weights[path];
+        (0..units).map(|unit| weight.iter().skip(unit).step_by(units).map(|w| w * w).sum::<f32>().sqrt()).collect()
+    };
+    let hidden = norms("layers.0.linear.weight", 16);
+    assert!(hidden.iter().all(|norm| *norm < 0.4 + 1e-6) && hidden.iter().any(|norm| *norm > 0.4 - 1e-6), "{hidden:?}");
+    assert!(norms("output.weight", 1)[0] > 0.4);
+}
+
+#[test]
+fn the_curve_tells_rate_penalty_and_clipping_of_its_epoch() {
+    let config = config(4)
+        .with_l1(0.01)
+        .with_l2(0.02)
+        .with_clip_norm(0.5)
+        .with_schedule(Schedule::Exponential { gamma: 0.5 })
+        .with_patience(4);
+    let trained = train(mlp(REGRESSION, &Device::flex()), &config, parts(line));
+    let rates: Vec<f64> = trained.curve.iter().map(|epoch| epoch.learning_rate).collect();
+    assert_eq!(rates, [0.01, 0.005, 0.0025, 0.00125]);
+    let weights = weights(&trained.model);
+    let penalised = weights.iter().filter(|(path, _)| path.ends_with("weight")).flat_map(|(_, values)| values);
+    let expected: f64 = penalised.map(|&w| 0.01 * f64::from(w.abs()) + 0.02 * f64::from(w * w)).sum();
+    let best = trained.curve[trained.best_epoch - 1];
+    assert!((best.penalty - expected).abs() < 1e-5 * expected, "{}: expected {expected}", best.penalty);
+    for epoch in &trained.curve {
+        let (norm, clipped) = (epoch.grad_norm.unwrap(), epoch.clipped.unwrap());
+        // Of the 8 steps of an epoch.
+        assert!(norm > 0.0 && (0.0..=1.0).contains(&clipped) && (clipped * 8.0).fract() == 0.0, "{epoch:?}");
+    }
+    assert!(trained.curve[0].clipped > Some(0.0), "{:?}", trained.curve);
+}
+
+#[test]
+fn there_is_no_label_to_smooth_in_a_regression() {
+    let config = config(2).with_label_smoothing(0.1);
+    for noise in [Noise::Constant, Noise::Predicted] {
+        let mlp = mlp(Task::Regression { targets: 1, noise }, &Device::flex());
+        let error = fit(mlp, &config, parts(line), &Device::flex(), Quiet).unwrap_err().to_string();
+        let expected =
+            "`train.label_smoothing` is 0.1: expected 0 for a regression: only classes have labels to smooth";
+        assert_eq!(error, expected);
+    }
+    assert!(train(mlp(Task::Binary, &Device::flex()), &config, parts(half)).curve[1].train_loss > 0.0);
+}
+
+#[test]
+fn a_module_of_ones_own_needs_to_say_what_it_predicts_and_no_more() {
+    #[derive(Module, Debug)]
+    struct Line {
+        output: Linear,
+    }
+    impl Stochastic<Tensor<2>> for Line {
+        type Output = Outputs;
+
+        fn run(&self, input: Tensor<2>, _: &Pass<'_>) -> Outputs {
+            Outputs::Point(Point(self.output.forward(input)))
+        }
+    }
+    let line_of = Line { output: LinearConfig::new(2, 1).init(&Device::flex()) };
+    let weight = values(train(line_of, &config(20).with_learning_rate(0.05), parts(line)).model.output.weight.val());
+    assert!((weight[0] - 1.0).abs() < 0.05 && (weight[1] + 0.5).abs() < 0.05, "{weight:?}");
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let config = TrainConfig::new().with_epochs(5);
+    for (config, says) in [
+        (config.clone().with_l1(-1.0), "`train.l1` is -1: expected a number not below 0"),
+        (config.clone().with_l2(f64::NAN), "`train.l2` is NaN: expected a number not below 0"),
+        (config.clone().with_max_norm(f64::INFINITY), "`train.max_norm` is inf: expected a number not below 0"),
+        (config.clone().with_clip_norm(-0.5), "`train.clip_norm` is -0.5: expected a number not below 0"),
+        (config.clone().with_label_smoothing(1.0), "`train.label_smoothing` is 1: expected 0 <= label_smoothing < 1"),
+        (config.clone().with_momentum(1.0), "`train.momentum` is 1: expected 0 <= momentum < 1"),
+        (config.clone().with_warmup(5), "`train.warmup` is 5: expected less than train.epochs, 5"),
+    ] {
+        assert_eq!(config.check().unwrap_err().to_string(), says);
+    }
+    assert!(config.with_warmup(4).check().is_ok());
 }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Report {
     shape: Shape,
     /// Whether the learning rate changes, and is worth a word.
-    with_rate: bool,
+    with_learning_rate: bool,
 }
 
 enum Shape {
@@ -21,7 +21,7 @@ enum Shape {
 impl Report {
     /// What suits standard error, for a training with these settings.
     pub fn new(quiet: bool, config: &TrainConfig) -> Self {
-        let with_rate = config.schedule != Schedule::Constant || config.warmup > 0;
+        let with_learning_rate = config.schedule != Schedule::Constant || config.warmup > 0;
         let shape = match quiet {
             true => Shape::Nothing,
             false if stderr().is_terminal() => {
@@ -31,19 +31,19 @@ impl Report {
             }
             false => Shape::Lines { epochs: 0, last: None },
         };
-        Self { shape, with_rate }
+        Self { shape, with_learning_rate }
     }
 
     /// The learning rate, where it changes.
-    fn rate(&self, epoch: &Epoch) -> String {
-        if self.with_rate { format!(" lr {:.2e}", epoch.learning_rate) } else { String::new() }
+    fn learning_rate(&self, epoch: &Epoch) -> String {
+        if self.with_learning_rate { format!(" lr {:.2e}", epoch.learning_rate) } else { String::new() }
     }
 
     fn line(&self, epoch: &Epoch, epochs: usize) {
-        let (rate, best) = (self.rate(epoch), if epoch.best { " best" } else { "" });
+        let (lr, best) = (self.learning_rate(epoch), if epoch.best { " best" } else { "" });
         let (number, train, valid) = (epoch.number, epoch.train_loss, epoch.valid_loss);
         // Nobody who reads standard error is no reason to stop training.
-        let _ = writeln!(stderr(), "epoch {number}/{epochs} train_loss {train:.4} valid_loss {valid:.4}{rate}{best}");
+        let _ = writeln!(stderr(), "epoch {number}/{epochs} train_loss {train:.4} valid_loss {valid:.4}{lr}{best}");
     }
 }
 
@@ -59,9 +59,9 @@ impl Progress for Report {
     fn epoch(&mut self, epoch: &Epoch) {
         match &self.shape {
             Shape::Bar(bar) => {
-                let (train, valid, rate) = (epoch.train_loss, epoch.valid_loss, self.rate(epoch));
+                let (train, valid, lr) = (epoch.train_loss, epoch.valid_loss, self.learning_rate(epoch));
                 bar.set_position(epoch.number as u64);
-                bar.set_message(format!("train {train:.4} valid {valid:.4}{rate}"));
+                bar.set_message(format!("train {train:.4} valid {valid:.4}{lr}"));
             }
             Shape::Lines { epochs, .. } => {
                 let (epochs, shown) = (*epochs, epoch.number == 1 || epoch.number.is_multiple_of(10));

@@ -22,7 +22,7 @@ use super::{
     config::{OptimizerKind, TrainConfig},
     loader::{Examples, KeyedLoader},
     log::{StepLog, Steps},
-    schedule::RateOfStep,
+    schedule::LearningRates,
     step::{Stepping, Trainable, check_smoothing},
 };
 use crate::{
@@ -45,7 +45,7 @@ pub struct Epoch {
     pub learning_rate: f64,
     /// What the L1 and L2 penalties add to the loss, at the end of the epoch; 0 without them.
     pub penalty: f64,
-    /// The norm of all gradients together before it was clipped, mean over the steps; none without clipping.
+    /// The norm of all gradients together, penalties included, before clipping: mean over the steps; none without clipping.
     pub grad_norm: Option<f64>,
     /// The share of steps whose gradients were clipped; none without clipping.
     pub clipped: Option<f64>,
@@ -115,7 +115,7 @@ pub fn fit<M: Trainable>(
     let train = KeyedLoader::shuffled(Arc::new(train), config.batch_size, run, 1, config.workers, &autodiff);
     let valid = KeyedLoader::in_order(Arc::new(valid), VALID_ROWS, &inner);
 
-    let learning_rate = RateOfStep::new(config, train.steps(), 1);
+    let learning_rates = LearningRates::new(config, train.steps(), 1);
     let log = StepLog::default();
     let progress: Box<dyn Progress> = Box::new(progress);
     let watch = Watch {
@@ -137,7 +137,7 @@ pub fn fit<M: Trainable>(
     let model = if trained_before { model } else { model.train() }.fork(&autodiff);
     let template = model.valid();
     let model = Stepping::new(model, config, log);
-    let result = training.launch(Learner::new(model, optimizer(config), learning_rate));
+    let result = training.launch(Learner::new(model, optimizer(config), learning_rates));
     let mut state = watch.lock();
     state.progress.end();
     if let Some(error) = &result.error {

@@ -15,7 +15,7 @@ use super::{
     fit::{Epoch, Trained, VALID_ROWS, optimizer},
     loader::{Examples, KeyedLoader, TrainBatch},
     log::{StepLog, Steps},
-    schedule::RateOfStep,
+    schedule::LearningRates,
     step::{Loss, Stepping, Trainable, check_smoothing},
 };
 use crate::{
@@ -95,7 +95,7 @@ pub fn fit_epochs<M: Trainable>(model: M, config: &TrainConfig, train: Examples,
 struct Run<M> {
     stepping: Stepping<M>,
     optimizer: ModuleOptimizer,
-    learning_rate: ModuleLrScheduler,
+    learning_rates: ModuleLrScheduler,
     train: KeyedLoader,
     log: StepLog,
 }
@@ -112,7 +112,7 @@ impl<M: Trainable> Run<M> {
         Ok(Self {
             stepping: Stepping::new(model, config, log.clone()),
             optimizer: optimizer(config),
-            learning_rate: RateOfStep::new(config, train.steps(), 1).into(),
+            learning_rates: LearningRates::new(config, train.steps(), 1).into(),
             train,
             log,
         })
@@ -120,10 +120,10 @@ impl<M: Trainable> Run<M> {
 
     /// The mean loss of an epoch.
     fn epoch(&mut self) -> Result<f64> {
-        let Self { stepping, optimizer, learning_rate, train, .. } = self;
+        let Self { stepping, optimizer, learning_rates, train, .. } = self;
         mean(batches(train).map(|batch| {
             let TrainOutput { grads, item } = TrainStep::step(stepping, batch);
-            *stepping = stepping.clone().optimize(optimizer, learning_rate.step(), grads);
+            *stepping = stepping.clone().optimize(optimizer, learning_rates.step(), grads);
             item
         }))
     }

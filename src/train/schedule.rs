@@ -120,7 +120,7 @@ impl fmt::Display for Schedule {
 /// The learning rate of each step, for burn-train: that of the step's epoch.
 #[cfg(feature = "train")]
 #[derive(Clone, Debug)]
-pub(super) struct RateOfStep {
+pub(super) struct LearningRates {
     config: super::TrainConfig,
     steps_an_epoch: usize,
     /// Since the first epoch, whichever the run began with.
@@ -128,7 +128,7 @@ pub(super) struct RateOfStep {
 }
 
 #[cfg(feature = "train")]
-impl RateOfStep {
+impl LearningRates {
     /// For a run of so many steps an epoch that begins with `first_epoch`, from 1.
     pub(super) fn new(config: &super::TrainConfig, steps_an_epoch: usize, first_epoch: usize) -> Self {
         Self { config: config.clone(), steps_an_epoch, done: (first_epoch - 1) * steps_an_epoch }
@@ -136,7 +136,7 @@ impl RateOfStep {
 }
 
 #[cfg(feature = "train")]
-impl burn::optim::lr_scheduler::LrScheduler for RateOfStep {
+impl burn::optim::lr_scheduler::LrScheduler for LearningRates {
     fn step(&mut self) -> f64 {
         self.done += 1;
         self.config.learning_rate_in(self.done.div_ceil(self.steps_an_epoch))
@@ -214,7 +214,7 @@ mod tests {
         use burn::optim::lr_scheduler::LrScheduler;
         let config = TrainConfig::new().with_epochs(4).with_schedule(Schedule::Linear);
         let rates = |first: usize| {
-            let mut scheduler = RateOfStep::new(&config, 3, first);
+            let mut scheduler = LearningRates::new(&config, 3, first);
             (0..3 * (5 - first)).map(|_| scheduler.step()).collect::<Vec<_>>()
         };
         let whole = rates(1);

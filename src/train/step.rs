@@ -26,7 +26,8 @@ use crate::{
     stochastic::Stochastic,
 };
 
-/// A model that can be trained on rows of numbers: any module that says what its outputs mean.
+/// A model that can be trained on rows of numbers: any module that is [`Stochastic`]. What its outputs mean says how far they are from the targets
+/// ([`Loss::of`]).
 pub trait Trainable: Module + Display + Stochastic<Tensor<2>, Output = Outputs> + 'static {}
 
 impl<M: Module + Display + Stochastic<Tensor<2>, Output = Outputs> + 'static> Trainable for M {}
@@ -72,9 +73,7 @@ impl Loss {
         };
         Self(by_row.squeeze_dim(1))
     }
-}
 
-impl Loss {
     fn weighted(self, weights: Option<Tensor<1>>) -> Self {
         match weights {
             Some(weights) => Self(self.0 * weights),
@@ -97,6 +96,8 @@ impl ItemLazy for Loss {
 }
 
 /// A model and how it is trained, as burn-train wants them. The parameters keep the model's paths, so records are the model's.
+///
+/// For one device: burn-train's strategies for several call `optimize_multi`, which knows no rule.
 #[derive(Clone, Debug)]
 pub(super) struct Stepping<M> {
     pub(super) model: M,
@@ -122,11 +123,12 @@ impl<M: Trainable> TrainStep for Stepping<M> {
         TrainOutput::new(&self.model, loss.0.clone().mean().backward(), loss)
     }
 
-    fn optimize(self, optim: &mut ModuleOptimizer, rate: ModuleLearningRate, grads: GradientsParams) -> Self {
+    /// Penalties and clipping stand here and not in `step`: accumulated gradients are penalised and clipped once.
+    fn optimize(self, optim: &mut ModuleOptimizer, learning_rate: ModuleLearningRate, grads: GradientsParams) -> Self {
         let grads = self.rule.penalise(&self.model, grads);
         let (grads, clipped) = self.rule.clip(&self.model, grads);
-        self.log.step(rate.base(), clipped);
-        let model = self.rule.constrain(optim.step(rate, self.model, grads));
+        self.log.step(learning_rate.base(), clipped);
+        let model = self.rule.constrain(optim.step(learning_rate, self.model, grads));
         Self { model, ..self }
     }
 }
