@@ -162,11 +162,14 @@ fn seeds_table(seeds: u64, device: &Device) -> Result<(), Box<dyn Error>> {
     println!("| | RMSE | log-likelihood, nats | coverage of the 90 % interval |");
     println!("|---|---|---|---|");
     for (name, scores) in arms {
-        let cell = |score: fn(&RegressionScores) -> f64| -> Result<String, Box<dyn Error>> {
-            let Estimate { value, standard_error } = Estimate::mean(&scores.iter().map(score).collect::<Vec<_>>())?;
+        let cell = |name: &str| -> Result<String, Box<dyn Error>> {
+            let values: Option<Vec<f64>> = scores.iter().map(|scores| scores.get(name)).collect();
+            let sign = if name == "nll" { -1.0 } else { 1.0 };
+            let values: Vec<f64> = values.ok_or("a regression")?.iter().map(|value| sign * value).collect();
+            let Estimate { value, standard_error } = Estimate::mean(&values)?;
             Ok(standard_error.map_or(format!("{value:.3}"), |error| format!("{value:.3} ± {error:.3}")))
         };
-        println!("| {name} | {} | {} | {} |", cell(|s| s.rmse)?, cell(|s| -s.nll)?, cell(|s| s.coverage)?);
+        println!("| {name} | {} | {} | {} |", cell("rmse")?, cell("nll")?, cell("coverage")?);
     }
     Ok(())
 }

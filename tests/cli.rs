@@ -50,8 +50,8 @@ fn list_says_in_json_what_the_description_claims() {
         assert_eq!(model["name"], entry.name);
         assert_eq!(model["params"], file.weights.params);
         assert_eq!(model["bytes"], file.weights.bytes);
-        assert_eq!(model["targets"][0], file.data.targets[0].as_str());
-        assert_eq!(model["test"]["rmse"], file.test.unwrap().monte_carlo.rmse);
+        assert_eq!(model["target"], file.target.name.as_str());
+        assert_eq!(model["test"]["rmse"], file.test.unwrap().monte_carlo.get("rmse").unwrap());
     }
 }
 

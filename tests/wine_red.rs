@@ -41,9 +41,10 @@ fn over_five_seeds_intervals_hold_as_often_as_they_say_and_the_error_is_small() 
         .map(|seed| {
             let settings = settings(&[&format!("train.seed={seed}")]);
             let test = outcome(&wine(), &settings).model.file().test.unwrap();
-            assert!(test.monte_carlo.nll < test.baseline.nll, "seed {seed}: {test:?}");
-            assert!(test.monte_carlo.crps < test.baseline.crps, "seed {seed}: {test:?}");
-            test.monte_carlo
+            let (monte_carlo, baseline) = (test.monte_carlo.regression().unwrap(), test.baseline.regression().unwrap());
+            assert!(monte_carlo.nll < baseline.nll, "seed {seed}: {test:?}");
+            assert!(monte_carlo.crps < baseline.crps, "seed {seed}: {test:?}");
+            monte_carlo
         })
         .collect();
     let mean = |score: fn(&burn_zoo::uncertainty::RegressionScores) -> f64| scores.iter().map(score).sum::<f64>() / 5.0;
@@ -60,7 +61,8 @@ fn the_command_in_the_description_makes_about_the_model_of_the_zoo_again() {
     assert_eq!((&again.model, &again.train, &again.data.rows), (&file.model, &file.train, &file.data.rows));
     assert_eq!(again.scaling, file.scaling);
     // The weights' last digits are another processor's, and the best epoch may be another.
-    let (found, claimed) = (again.test.unwrap().monte_carlo, file.test.unwrap().monte_carlo);
+    let scores = |file: &burn_zoo::zoo::ModelFile| file.test.unwrap().monte_carlo.regression().unwrap();
+    let (found, claimed) = (scores(&again), scores(&file));
     assert!((found.rmse - claimed.rmse).abs() < 0.03 && (found.nll - claimed.nll).abs() < 0.06, "{found:?}");
 }
 
@@ -127,6 +129,7 @@ fn another_unit_of_the_target_is_another_unit_of_the_prediction() {
     }
     let (a, b) = (points.model.file().test.unwrap(), units.model.file().test.unwrap());
     for (a, b) in [(a.monte_carlo, b.monte_carlo), (a.mean_network, b.mean_network), (a.baseline, b.baseline)] {
+        let (a, b) = (a.regression().unwrap(), b.regression().unwrap());
         assert_alike(b.nll, a.nll + 1000f64.ln());
         assert_alike(b.rmse, 1000.0 * a.rmse);
         assert_alike(b.mae, 1000.0 * a.mae);
@@ -142,7 +145,8 @@ fn another_unit_of_a_feature_changes_nothing() {
     let all: Vec<usize> = (0..wine().rows()).collect();
     let table = changed(&wine(), &all, |row| row[10] = 7.9 * row[10] - 3.0); // alcohol in another unit
     let (plain, units) = (outcome(&wine(), &settings), outcome(&table, &settings));
-    let (a, b) = (plain.model.file().test.unwrap().monte_carlo, units.model.file().test.unwrap().monte_carlo);
+    let scores = |outcome: &Outcome| outcome.model.file().test.unwrap().monte_carlo.regression().unwrap();
+    let (a, b) = (scores(&plain), scores(&units));
     assert_alike(b.rmse, a.rmse);
     assert_alike(b.nll, a.nll);
 }

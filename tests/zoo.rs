@@ -15,7 +15,7 @@ use burn::{
 };
 use burn_zoo::{
     DeviceSpec, Error, Key,
-    data::{self, Split, Table},
+    data::{self, Split, Table, Targets},
     models::{MlpConfig, Noise, Task},
     uncertainty::{MonteCarlo, RegressionScores},
     zoo::{self, Entry, MODEL_TOML, Model, ModelFile, WEIGHTS},
@@ -40,9 +40,9 @@ fn wine_red() -> Model {
 
 /// The parts of the table that a model was trained on, as its description deals them out.
 fn parts(file: &ModelFile) -> (Table, Vec<f64>, Split) {
-    let (features, targets) = data::find(&file.data.name).unwrap().table().without(&file.data.targets[0]).unwrap();
+    let (features, targets) = data::find(&file.data.names[0]).unwrap().table().without(&file.target.name).unwrap();
     let key = Key::new(file.train.seed).fold_str("split");
-    let split = Split::random(features.rows(), file.data.split, key).unwrap();
+    let split = Split::random(features.rows(), file.data.settings.split, key).unwrap();
     (features, targets, split)
 }
 
@@ -110,10 +110,10 @@ fn running_statistics_are_no_parameters() {
 fn the_data_have_the_claimed_checksum_columns_and_rows() {
     for entry in zoo::list() {
         let data = entry.file().unwrap().data;
-        let built_in = data::find(&data.name).unwrap();
-        assert_eq!(data.sha256, built_in.sha256());
+        let built_in = data::find(&data.names[0]).unwrap();
+        assert_eq!(data.sha256, [built_in.sha256()]);
         let (features, _, split) = parts(&entry.file().unwrap());
-        assert_eq!(features.columns(), data.features);
+        assert_eq!(features.columns(), entry.file().unwrap().inputs.names().collect::<Vec<_>>());
         assert_eq!([split.train.len(), split.valid.len(), split.test.len()], data.rows);
     }
 }
@@ -146,7 +146,8 @@ fn the_claimed_scores_come_out_again_on_every_device() {
         let (rows, targets) = some(&features, &targets, &split.test);
         for spec in DEVICES {
             let model = entry.load(&spec.init().unwrap()).unwrap();
-            let found = model.evaluate(&rows, &targets, &MonteCarlo::new(claims.passes), claims.interval).unwrap();
+            let (targets, passes) = (Targets::Numbers(targets.clone()), MonteCarlo::new(claims.passes));
+            let found = model.evaluate(&rows, &targets, &passes, claims.interval.unwrap()).unwrap();
             for (claimed, found) in [
                 (claims.monte_carlo, found.monte_carlo),
                 (claims.mean_network, found.mean_network),
@@ -223,13 +224,13 @@ fn a_card_names_the_command_the_counts_and_the_size_of_the_description() {
         let (file, text) = (entry.file().unwrap(), section(entry).replace('\n', " "));
         let (test, train) = (file.test.unwrap(), &file.train);
         let [trained, chose, judge] = file.data.rows;
-        let widths = [vec![file.model.d_input], file.model.hidden.clone(), vec![file.data.targets.len()]].concat();
+        let widths = [vec![file.model.d_input], file.model.hidden.clone(), vec![1]].concat();
         let widths = widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(" - ");
         for says in [
             format!("``` {} ```", file.provenance.command),
             format!("{} parameters, {} bytes", file.weights.params, file.weights.bytes),
             format!("{trained} rows trained, {chose} chose the epoch and the noise, {judge} judge"),
-            format!("on the {judge} test rows, {} passes, seed 0, {} % intervals", test.passes, test.interval * 100.0),
+            format!("on the {judge} test rows, {} passes, seed 0, {} % intervals", test.passes, test.interval.unwrap() * 100.0),
             format!("Dealt out by seed {}", train.seed),
             widths,
             format!("rate {} on the inputs and {} behind", file.model.input_rate, file.model.rates[0]),

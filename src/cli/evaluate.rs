@@ -106,7 +106,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
     let evaluation = model.evaluate(&features, &targets, &monte_carlo, args.interval)?;
     if let Some(path) = &args.plot {
-        let prediction = model.predict_features(&features, &monte_carlo)?;
+        let prediction = model.predict(&features, &monte_carlo)?;
         let figure = match &targets {
             Targets::Numbers(numbers) => report::actual_against_predicted(
                 &prediction.regression()?,

@@ -13,8 +13,6 @@ use super::{Usage, reading::Reading};
 
 /// A table and where it is from.
 pub struct Source {
-    /// The file, `-`, or the built-in table's name.
-    pub name: String,
     pub frame: Frame,
     pub sha256: String,
 }
@@ -24,7 +22,7 @@ impl Source {
     pub fn read(name: &str, reading: &Reading, missing: &[String]) -> Result<Self> {
         if let Ok(built_in) = data::find(name) {
             let frame = Frame::of(name, &built_in.table());
-            return Ok(Self { name: name.to_string(), frame, sha256: built_in.sha256() });
+            return Ok(Self { frame, sha256: built_in.sha256() });
         }
         let shown = if name == "-" { "standard input" } else { name };
         let mut bytes = Vec::new();
@@ -41,6 +39,6 @@ impl Source {
         }
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let frame = Frame::read(shown, reading.read(shown, bytes, missing)?)?;
-        Ok(Self { name: name.to_string(), frame, sha256 })
+        Ok(Self { frame, sha256 })
     }
 }

@@ -176,6 +176,16 @@ impl Scores {
         }
     }
 
+    /// The scores of numbers, if they are.
+    pub fn regression(&self) -> Option<RegressionScores> {
+        if let Self::Regression(scores) = self { Some(*scores) } else { None }
+    }
+
+    /// The scores of classes, if they are.
+    pub fn classes(&self) -> Option<ClassScores> {
+        if let Self::Classes(scores) = self { Some(*scores) } else { None }
+    }
+
     /// The score of that name, if these scores have it.
     pub fn get(&self, name: &str) -> Option<f64> {
         Some(self.values()[self.names().iter().position(|known| *known == name)?])

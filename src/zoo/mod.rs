@@ -6,7 +6,7 @@ mod file;
 mod model;
 
 pub use file::{Data, Evaluation, ModelFile, Provenance, Reading, Scaling, Scores, Tau, Weights};
-pub use model::{Features, MODEL_TOML, Model, WEIGHTS};
+pub use model::{Features, MODEL_TOML, Model, Rows, WEIGHTS};
 
 use burn::tensor::Device;
 

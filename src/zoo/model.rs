@@ -1,6 +1,7 @@
 //! A trained model with its preprocessing.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs,
     ops::Range,
@@ -142,45 +143,36 @@ impl Model {
         self.schema().names().collect()
     }
 
-    /// What many sampled networks say together about raw rows, in the target's unit: the numbers of the columns, in order.
+    /// What many sampled networks say together about rows, in the target's unit.
     ///
     /// # Errors
-    /// [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite; [`Error::Task`] if the
-    /// model reads text ([`read`](Self::read) does); and as [`MonteCarlo::predict`].
-    pub fn predict(&self, rows: &[impl AsRef<[f64]>], monte_carlo: &MonteCarlo) -> Result<Prediction> {
-        self.predict_features(&self.numbers(rows)?, monte_carlo)
-    }
-
-    /// The same of the features of rows.
-    ///
-    /// # Errors
-    /// [`Error::NoRows`], and as [`MonteCarlo::predict`].
-    pub fn predict_features(&self, features: &Features, monte_carlo: &MonteCarlo) -> Result<Prediction> {
-        let prediction = monte_carlo.predict(&self.mlp, self.standardise(features)?)?;
+    /// [`Error::NoRows`]; of rows of numbers, what [`Rows`] says; and as [`MonteCarlo::predict`].
+    pub fn predict(&self, rows: &(impl Rows + ?Sized), monte_carlo: &MonteCarlo) -> Result<Prediction> {
+        let prediction = monte_carlo.predict(&self.mlp, self.standardise(rows)?)?;
         self.in_units(prediction, |tau| &tau.monte_carlo)
     }
 
     /// The same in blocks of rows: `each` gets the rows' range and their prediction.
     ///
     /// # Errors
-    /// As [`predict_features`](Self::predict_features), and what `each` returns.
+    /// As [`predict`](Self::predict), and what `each` returns.
     pub fn predict_each(
         &self,
-        features: &Features,
+        rows: &(impl Rows + ?Sized),
         monte_carlo: &MonteCarlo,
         mut each: impl FnMut(Range<usize>, Prediction) -> Result<()>,
     ) -> Result<()> {
-        monte_carlo.predict_each(&self.mlp, self.standardise(features)?, |range, prediction| {
+        monte_carlo.predict_each(&self.mlp, self.standardise(rows)?, |range, prediction| {
             each(range, self.in_units(prediction, |tau| &tau.monte_carlo)?)
         })
     }
 
-    /// What the mean network says about the features of rows, in the target's unit, with the tau that was fitted to it.
+    /// What the mean network says about rows, in the target's unit, with the tau that was fitted to it.
     ///
     /// # Errors
-    /// As [`predict_features`](Self::predict_features).
-    pub fn predict_mean(&self, features: &Features) -> Result<Prediction> {
-        let prediction = MonteCarlo::new(1).mean_network(&self.mlp, self.standardise(features)?)?;
+    /// As [`predict`](Self::predict).
+    pub fn predict_mean(&self, rows: &(impl Rows + ?Sized)) -> Result<Prediction> {
+        let prediction = MonteCarlo::new(1).mean_network(&self.mlp, self.standardise(rows)?)?;
         self.in_units(prediction, |tau| &tau.mean_network)
     }
 
@@ -212,10 +204,10 @@ impl Model {
     /// The scores of the Monte Carlo prediction, the mean network and the baseline on rows with known targets.
     ///
     /// # Errors
-    /// As [`predict_features`](Self::predict_features), and as [`RegressionPrediction::scores`]; [`Error::Task`] for targets of another kind.
+    /// As [`predict`](Self::predict), and as [`RegressionPrediction::scores`]; [`Error::Prediction`] for targets of another kind.
     pub fn evaluate(
         &self,
-        features: &Features,
+        rows: &(impl Rows + ?Sized),
         targets: &Targets,
         monte_carlo: &MonteCarlo,
         interval: f64,
@@ -224,10 +216,12 @@ impl Model {
             Targets::Numbers(numbers) => Ok(Scores::Regression(prediction.regression()?.scores(numbers, interval)?)),
             Targets::Classes(classes) => Ok(Scores::Classes(prediction.classes()?.scores(classes)?)),
         };
+        let features = rows.features(self)?;
+        let features = features.as_ref();
         Ok(Evaluation {
             passes: monte_carlo.passes(),
             interval: (!self.target().is_classes()).then_some(interval),
-            monte_carlo: scores(self.predict_features(features, monte_carlo)?)?,
+            monte_carlo: scores(self.predict(features, monte_carlo)?)?,
             mean_network: scores(self.predict_mean(features)?)?,
             baseline: scores(self.predict_baseline(features.rows())?)?,
         })
@@ -251,46 +245,15 @@ impl Model {
         Ok((features, remarks))
     }
 
-    /// The features of raw rows: the numbers of the columns, in order.
-    ///
-    /// # Errors
-    /// [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite; [`Error::Task`] if the
-    /// model reads text.
-    pub fn numbers(&self, rows: &[impl AsRef<[f64]>]) -> Result<Features> {
-        let schema = self.schema();
-        if let Some(column) = schema.columns.iter().find(|column| column.kind() != "numeric") {
-            let found = format!("one of text: `{}` is {}", column.name(), column.kind());
-            return Err(Error::Task { wanted: "a model of numbers alone", found });
-        }
-        if rows.is_empty() {
-            return Err(Error::NoRows);
-        }
-        let names = self.features();
-        let mut features = Features::new(schema.width());
-        for (i, row) in rows.iter().map(AsRef::as_ref).enumerate() {
-            if row.len() != names.len() {
-                return Err(Error::length(format!("numbers of row {i}"), names.len(), row.len()));
-            }
-            if let Some(j) = row.iter().position(|x| !x.is_finite()) {
-                let place = format!("row {i}, `{}`", names[j]);
-                return Err(Error::Value { place, value: row[j].to_string(), expected: "a finite number" });
-            }
-            for (column, &x) in schema.columns.iter().zip(row) {
-                features.values.push(x);
-                features.values.extend(column.has_indicator().then_some(0.0));
-            }
-        }
-        Ok(features)
-    }
-
-    /// Features on the scale that the network was trained on.
+    /// Rows on the scale that the network was trained on.
     ///
     /// # Shapes
     /// - output: `[rows, features]`
     ///
     /// # Errors
-    /// [`Error::NoRows`]; [`Error::Length`] for another width.
-    pub fn standardise(&self, features: &Features) -> Result<Tensor<2>> {
+    /// [`Error::NoRows`]; [`Error::Length`] for features of another width; of rows of numbers, what [`Rows`] says.
+    pub fn standardise(&self, rows: &(impl Rows + ?Sized)) -> Result<Tensor<2>> {
+        let features = rows.features(self)?;
         let (rows, width) = (features.rows(), self.schema().width());
         if features.width != width {
             return Err(Error::length("features of a row", width, features.width));
@@ -321,6 +284,63 @@ impl Model {
             Transform::None => Ok(prediction),
             Transform::Log => prediction.exponentiated(),
         }
+    }
+}
+
+/// What a model predicts: rows of numbers in the order of its columns, or [`Features`] that it read of a table.
+pub trait Rows {
+    /// The features that `model` reads of them.
+    ///
+    /// # Errors
+    /// Of rows of numbers: [`Error::NoRows`]; [`Error::Length`] for a row of another width; [`Error::Value`] for a number that is not finite;
+    /// [`Error::Task`] if the model reads text ([`Model::read`] does).
+    fn features(&self, model: &Model) -> Result<Cow<'_, Features>>;
+}
+
+impl Rows for Features {
+    fn features(&self, _: &Model) -> Result<Cow<'_, Features>> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl<T: AsRef<[f64]>> Rows for [T] {
+    fn features(&self, model: &Model) -> Result<Cow<'_, Features>> {
+        let schema = model.schema();
+        if let Some(column) = schema.columns.iter().find(|column| column.kind() != "numeric") {
+            let found = format!("one of text: `{}` is {}", column.name(), column.kind());
+            return Err(Error::Task { wanted: "a model of numbers alone", found });
+        }
+        if self.is_empty() {
+            return Err(Error::NoRows);
+        }
+        let names = model.features();
+        let mut features = Features::new(schema.width());
+        for (i, row) in self.iter().map(AsRef::as_ref).enumerate() {
+            if row.len() != names.len() {
+                return Err(Error::length(format!("numbers of row {i}"), names.len(), row.len()));
+            }
+            if let Some(j) = row.iter().position(|x| !x.is_finite()) {
+                let place = format!("row {i}, `{}`", names[j]);
+                return Err(Error::Value { place, value: row[j].to_string(), expected: "a finite number" });
+            }
+            for (column, &x) in schema.columns.iter().zip(row) {
+                features.values.push(x);
+                features.values.extend(column.has_indicator().then_some(0.0));
+            }
+        }
+        Ok(Cow::Owned(features))
+    }
+}
+
+impl<T: AsRef<[f64]>> Rows for Vec<T> {
+    fn features(&self, model: &Model) -> Result<Cow<'_, Features>> {
+        self[..].features(model)
+    }
+}
+
+impl<T: AsRef<[f64]>, const N: usize> Rows for [T; N] {
+    fn features(&self, model: &Model) -> Result<Cow<'_, Features>> {
+        self[..].features(model)
     }
 }
 

@@ -9,10 +9,11 @@ use std::{
 
 use burn_zoo::{
     DeviceSpec,
-    data::{self, Table},
+    data::{self, Frame, Table},
     recipe::{Origin, Outcome, train_mlp},
     settings::Settings,
     train::Quiet,
+    zoo::Reading,
 };
 
 /// The program that cargo built for this test.
@@ -124,6 +125,12 @@ pub fn settings(changes: &[&str]) -> Settings {
 /// Trains on a table as the command line does.
 pub fn train(table: &Table, target: &str, settings: &Settings, device: DeviceSpec) -> Outcome {
     let name = || "test".to_string();
-    let origin = Origin { data: name(), sha256: name(), command: name(), device: device.to_string() };
-    train_mlp(table, target, settings, origin, &device.init().expect("a device"), Quiet).expect("a training that works")
+    let origin = Origin {
+        data: vec![name()],
+        sha256: vec![name()],
+        reading: Reading::default(),
+        command: name(),
+        device: device.to_string(),
+    };
+    train_mlp(&Frame::of("test", table), target, settings, origin, &device.init().expect("a device"), Quiet).expect("a training that works")
 }
