@@ -11,6 +11,7 @@ use burn::tensor::Device;
 use crate::{
     data::{
         ClassWeights, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target, Targets, Transform,
+        Unseen,
     },
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
@@ -131,14 +132,26 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
 
     let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
     let mut remarks = Vec::new();
+    // Rows that do not train may have levels that the training part lacks, whatever is to happen to those at prediction.
+    let lenient = match schema.unseen {
+        Unseen::Error => Schema { unseen: Unseen::Zeros, ..schema.clone() },
+        _ => schema.clone(),
+    };
     let mut part = |rows: &[usize]| -> Result<(Features, Targets)> {
-        let binding = schema.bind(frame.columns(), frame.name())?;
+        let binding = lenient.bind(frame.columns(), frame.name())?;
         let mut features = Features::new(schema.width());
         for &row in rows {
             let encoded = features.push(|values| {
                 binding.encode(|column| frame.cell(row, column), frame.dialect(row), values, &mut remarks)
             });
-            encoded.map_err(|bad| Error::Data { place: frame.place_of(row, bad.at), reason: bad.reason })?;
+            encoded.map_err(|bad| {
+                let cell = frame.cell(row, bad.at);
+                let remedy = match frame.dialect(row).is_missing(cell) {
+                    true => "say --set data.missing=indicator to train all the same".to_string(),
+                    false => format!("say --na '{cell}' if it means missing"),
+                };
+                Error::Data { place: frame.place_of(row, bad.at), reason: format!("{}: {remedy}", bad.reason) }
+            })?;
         }
         Ok((features, targets.select(&rows.iter().map(|row| row_of[row]).collect::<Vec<_>>())))
     };

@@ -113,7 +113,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let name = if args.input == "-" { "standard input" } else { &args.input };
     let reading = args.reading.clone().or(&model.file().data.reading);
     let mut reader = reading.open(&args.input, &model.file().data.settings.missing_values)?;
-    let mut words = Words { quiet: args.quiet, told: 0 };
+    let mut words = Words { quiet: args.quiet, met: Vec::new() };
     reader.notes().iter().for_each(|note| words.say(&format!("{name}: {note}")));
     let dialect = reader.dialect().clone();
     let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns(), name)? };
@@ -215,7 +215,7 @@ impl Job<'_> {
             let passed = self.columns.passed.iter().map(|&column| Cell::Text(row.record.cells[column].clone()));
             let line: Vec<Cell> = match row.fault {
                 None => {
-                    words.cells(self.name, row.record.line, &row.remarks);
+                    words.cells(row.record.line, &row.remarks);
                     let outside = row.remarks.iter().filter(|remark| remark.is_outside()).map(ToString::to_string);
                     let outside: Vec<String> = outside.collect();
                     count.outside += usize::from(!outside.is_empty());
@@ -359,64 +359,76 @@ fn twice(items: &[String]) -> Option<&String> {
     items.iter().find(|item| !seen.insert(*item))
 }
 
-/// What is said on standard error.
+/// What is said on standard error: each kind of thing once, with its first lines.
 struct Words {
     quiet: bool,
-    told: usize,
+    /// In the order in which they were met: what, the first lines, how many.
+    met: Vec<(String, Vec<u64>, usize)>,
 }
 
-/// Cells that are told one by one; the rest are counted.
-const TOLD: usize = 5;
+/// Kinds of things, and lines of each, that are told.
+const TOLD: usize = 8;
 
 impl Words {
-    fn say(&mut self, note: &str) {
+    fn say(&self, note: &str) {
         if !self.quiet {
             let _ = writeln!(stderr(), "note: {}", one_line(note, 2000)); // nobody who reads it is no failure
         }
     }
 
     /// Columns that the training table did not have.
-    fn extra_columns(&mut self, model: &Model, header: &[String], args: &Args) {
+    fn extra_columns(&self, model: &Model, header: &[String], args: &Args) {
         let (schema, target) = (model.schema(), model.target());
-        let ignored = || schema.ignored.iter().map(|column| column.name.as_str());
-        let known = |name: &str| schema.names().chain(ignored()).any(|known| known == name) || name == target.name;
-        let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known(name)).collect();
-        let became = if args.no_passthrough { "left out" } else { "passed through" };
-        // Models of the zoo are used on tables of all kinds: a name for the row is no news.
-        if !extra.is_empty() && !schema.ignored.is_empty() || extra.len() > 3 {
-            self.say(&format!("the model does not know {} `{}`: {became}", if extra.len() > 1 { "the columns" } else { "the column" }, extra.join("`, `")));
+        let ignored = schema.ignored.iter().map(|column| column.name.as_str());
+        let known: HashSet<&str> = schema.names().chain(ignored).chain([target.name.as_str()]).collect();
+        let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+        if let [first, rest @ ..] = &extra[..] {
+            let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let became = if args.no_passthrough { "left out" } else { "passed through" };
+            self.say(&format!("column `{first}`{others}: unknown to the model, {became}"));
         }
     }
 
-    /// Missing cells and unknown levels, by line.
-    fn cells(&mut self, name: &str, line: u64, remarks: &[Remark]) {
+    /// Notes missing cells and unknown levels.
+    fn cells(&mut self, line: u64, remarks: &[Remark]) {
         for remark in remarks {
             let what = match remark {
-                Remark::Missing { column } => format!("column `{column}` is missing: filled as in the training part"),
+                Remark::Missing { column } => format!("column `{column}` is missing, and filled as in the training part"),
                 Remark::Unseen { column, level } => {
                     format!("column `{column}`: `{level}` is a level that the training part did not have")
                 }
                 Remark::Outside { .. } => continue,
             };
-            self.told += 1;
-            if self.told <= TOLD {
-                self.say(&format!("{name}, line {line}, {what}"));
+            match self.met.iter().position(|(known, ..)| *known == what) {
+                Some(at) => {
+                    let (_, lines, count) = &mut self.met[at];
+                    *count += 1;
+                    if lines.len() < TOLD {
+                        lines.push(line);
+                    }
+                }
+                None if self.met.len() < 10 * TOLD => self.met.push((what, vec![line], 1)),
+                None => {}
             }
         }
     }
 
-    fn summary(&mut self, count: &Count, name: &str, args: &Args) {
-        if self.told > TOLD {
-            self.say(&format!("{name}: {} more cells are missing or unknown levels", self.told - TOLD));
+    fn summary(&self, count: &Count, name: &str, args: &Args) {
+        for (what, lines, count) in self.met.iter().take(TOLD) {
+            let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            let (plural, more) = if *count > 1 { ("s", *count - lines.len()) } else { ("", 0) };
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.say(&format!("{name}, line{plural} {}{more}, {what}", lines.join(", ")));
+        }
+        if self.met.len() > TOLD {
+            self.say(&format!("{name}: more columns are missing cells or have unknown levels"));
         }
         if count.outside > 0 {
-            self.say(&format!(
-                "{name}: {} of {} rows lie outside of what the training saw: see the column `outside`",
-                count.outside, count.rows
-            ));
+            let (outside, rows) = (count.outside, count.rows);
+            self.say(&format!("{name}: {outside} of {rows} rows lie outside of the training part: see column `outside`"));
         }
         if count.bad > 0 {
-            let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see the column `error`" };
+            let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see column `error`" };
             self.say(&format!("{name}: {} of {} rows could not be predicted and were {became}", count.bad, count.rows));
         }
     }

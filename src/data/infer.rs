@@ -257,7 +257,12 @@ impl<'a> Cells<'a> {
 
     /// The cells that are no numbers where most are, in one line.
     fn not_numbers(&self) -> Error {
-        let bad: Vec<_> = self.some.iter().filter(|cell| self.number(**cell).is_none()).collect();
+        // Of all parts: they are to be answered in one go.
+        let cells = (0..self.frame.rows()).map(|row| (row, self.frame.cell(row, self.at)));
+        let known = |(row, cell): (usize, &str)| {
+            self.frame.dialect(row).is_missing(cell) || self.number((row, cell)).is_some()
+        };
+        let bad: Vec<(usize, &str)> = cells.filter(|cell| !known(*cell)).collect();
         let more = bad.iter().skip(1).take(2).map(|(row, cell)| format!("`{cell}` in {}", self.frame.place(*row)));
         let more = more.collect::<Vec<_>>().join(", ");
         let count = match bad.len() {
@@ -268,7 +273,7 @@ impl<'a> Cells<'a> {
         let grouped = cell.contains(',') && cell.bytes().all(|b| b.is_ascii_digit() || b",.-".contains(&b));
         let hint = if grouped { "--thousands , if commas group digits, ".to_string() } else { String::new() };
         self.refuse(
-            *row,
+            row,
             format!(
                 "`{cell}` is not a number, as most cells of this column are{count}: say {hint}--na '{cell}' if it \
                  means missing, or --column '{}=categorical'",
