@@ -170,28 +170,45 @@ fn print_summary(summary: &[(&Set, Vec<Row>)]) -> Result<()> {
     header(&[
         "set",
         "coverage at 0.9",
+        "of lower predictions",
+        "of higher ones",
+        "of tau's own fifth",
         "of the whole network",
         "with the paper's tau",
+    ]);
+    for (set, rows) in summary {
+        println!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            set.name,
+            text(mean(rows, |(ours, _)| ours.coverage)?, 3),
+            text(mean(rows, |(ours, _)| ours.halves_coverage[0])?, 3),
+            text(mean(rows, |(ours, _)| ours.halves_coverage[1])?, 3),
+            text(mean(rows, |(ours, _)| ours.validation_coverage)?, 3),
+            text(mean(rows, |(ours, _)| ours.whole_coverage)?, 3),
+            text(mean(rows, |(ours, _)| ours.paper_tau_coverage)?, 3),
+        );
+    }
+    println!();
+    header(&[
+        "set",
         "paper's tau",
+        "its ceiling",
         "fitted tau",
         "log-likelihood with it",
-        "ceiling with the paper's",
-        "steps a second and thread",
+        "optimiser steps",
+        "a second and thread",
     ]);
     for (set, rows) in summary {
         let [_, t] = digits(set);
         let steps: usize = rows.iter().map(|(ours, _)| ours.steps).sum();
         let elapsed: Duration = rows.iter().map(|(ours, _)| ours.elapsed).sum();
         println!(
-            "| {} | {} | {} | {} | {:.t$} | {} | {} | {:.3} | {:.0} |",
+            "| {} | {:.t$} | {:.3} | {} | {} | {steps} | {:.0} |",
             set.name,
-            text(mean(rows, |(ours, _)| ours.coverage)?, 3),
-            text(mean(rows, |(ours, _)| ours.whole_coverage)?, 3),
-            text(mean(rows, |(ours, _)| ours.paper_tau_coverage)?, 3),
             set.tau,
+            set.ceiling(),
             text(mean(rows, |(ours, _)| ours.fitted_tau)?, t),
             text(mean(rows, |(ours, _)| ours.fitted_log_likelihood)?, 3),
-            set.ceiling(),
             steps as f64 / elapsed.as_secs_f64()
         );
     }

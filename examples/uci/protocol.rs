@@ -188,6 +188,10 @@ pub struct Outcome {
     pub fitted_log_likelihood: f64,
     /// Of the intervals with the fitted tau, about the network that it was fitted to.
     pub coverage: f64,
+    /// The same on the test rows with the lower and with the higher predictions.
+    pub halves_coverage: [f64; 2],
+    /// The same on the fifth that tau was fitted to.
+    pub validation_coverage: f64,
     /// Of the intervals with the fitted tau, about the network of the whole training part.
     pub whole_coverage: f64,
     /// Of the intervals with the authors' tau.
@@ -208,13 +212,15 @@ pub fn run(data: &Data, set: &Set, split: usize, protocol: &Protocol, device: &D
 
     let (fitting, validation) = train.split_at(train.len() * 4 / 5);
     let part = Network::train(data, set, fitting, protocol, key.fold_str("part"), device)?;
-    let tau = part.monte_carlo(data, validation, protocol, key)?.fit_tau(&data.targets(validation))?;
+    let (of_validation, held_out) = (part.monte_carlo(data, validation, protocol, key)?, data.targets(validation));
+    let tau = of_validation.fit_tau(&held_out)?;
 
     let truth = data.targets(test);
     let coverage = |prediction: &RegressionPrediction| prediction.interval(LEVEL)?.coverage(&truth);
     let log_likelihood = |prediction: &RegressionPrediction| -> burn_zoo::Result<f64> {
         Ok(Mean::of(&prediction.log_likelihood(&truth)?)?.mean)
     };
+    let of_part = part.monte_carlo(data, test, protocol, key)?.with_tau(&tau)?;
     let with_paper_tau = prediction.clone().with_tau(&[set.tau])?;
     let with_fitted_tau = prediction.with_tau(&tau)?;
     Ok(Outcome {
@@ -223,12 +229,25 @@ pub fn run(data: &Data, set: &Set, split: usize, protocol: &Protocol, device: &D
         log_likelihood: log_likelihood(&with_paper_tau)?,
         fitted_tau: tau[0],
         fitted_log_likelihood: log_likelihood(&with_fitted_tau)?,
-        coverage: coverage(&part.monte_carlo(data, test, protocol, key)?.with_tau(&tau)?)?,
+        coverage: coverage(&of_part)?,
+        halves_coverage: halves(&of_part, &truth)?,
+        validation_coverage: of_validation.with_tau(&tau)?.interval(LEVEL)?.coverage(&held_out)?,
         whole_coverage: coverage(&with_fitted_tau)?,
         paper_tau_coverage: coverage(&with_paper_tau)?,
         steps: whole.steps + part.steps,
         elapsed: whole.elapsed + part.elapsed,
     })
+}
+
+/// The coverage of the rows with the lower and with the higher predictions: where one tau is right for all, they are alike.
+fn halves(prediction: &RegressionPrediction, truth: &[f64]) -> burn_zoo::Result<[f64; 2]> {
+    let interval = prediction.interval(LEVEL)?;
+    let mut order: Vec<usize> = (0..truth.len()).collect();
+    order.sort_by(|&a, &b| prediction.mean()[a].total_cmp(&prediction.mean()[b]));
+    let inside = |row: usize| (interval.lower[row]..=interval.upper[row]).contains(&truth[row]);
+    let share = |rows: &[usize]| rows.iter().filter(|&&row| inside(row)).count() as f64 / rows.len() as f64;
+    let (low, high) = order.split_at(order.len() / 2);
+    Ok([share(low), share(high)])
 }
 
 /// The network of one training.
