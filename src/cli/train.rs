@@ -150,15 +150,15 @@ impl Job {
                 let _ = writeln!(stderr(), "{}", one_line(line, 2000)); // nobody who reads it is no failure
             }
         };
+        let device = self.device.parse::<DeviceSpec>()?.init()?;
+        let missing = &self.settings.data.missing_values;
+        let sources =
+            self.tables.iter().map(|name| Source::read(name, &self.reading, missing)).collect::<Result<Vec<_>>>()?;
         let target = match (&self.target, data::find(&self.tables[0])) {
             (Some(target), _) => target.clone(),
             (None, Ok(built_in)) => built_in.target.to_string(),
             (None, Err(_)) => return Err(Usage("--target is missing: the column to predict".to_string()).into()),
         };
-        let device = self.device.parse::<DeviceSpec>()?.init()?;
-        let missing = &self.settings.data.missing_values;
-        let sources =
-            self.tables.iter().map(|name| Source::read(name, &self.reading, missing)).collect::<Result<Vec<_>>>()?;
         let rows: Vec<usize> = sources.iter().map(|source| source.frame.rows()).collect();
         let sha256: Vec<String> = sources.iter().map(|source| source.sha256.clone()).collect();
         let origin = Origin {

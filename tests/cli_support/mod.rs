@@ -94,12 +94,13 @@ pub fn cells(csv: &str) -> Vec<Vec<String>> {
     records.map(|record| record.iter().map(str::to_string).collect()).collect()
 }
 
-/// The numbers of the columns from `mean` on.
+/// The numbers of the columns from `mean` on; `outside` and what follows are none.
 pub fn numbers(csv: &str) -> Vec<Vec<f64>> {
     let cells = cells(csv);
     let from = cells[0].iter().position(|name| name == "mean").expect("a column of means");
+    let to = cells[0].iter().position(|name| name == "outside").expect("a column of remarks");
     let number = |cell: &String| cell.parse().expect("a number");
-    cells[1..].iter().map(|row| row[from..].iter().map(number).collect()).collect()
+    cells[1..].iter().map(|row| row[from..to].iter().map(number).collect()).collect()
 }
 
 /// That two tables of numbers agree to `tolerance` of the largest: a product of another shape or on another device rounds differently.
