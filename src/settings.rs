@@ -118,7 +118,9 @@ impl Settings {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
             let value = text.lines().nth(line).unwrap_or_default().trim().to_string();
-            Error::Value { place: format!("line {}", line + 1), value, expected: "TOML" }
+            let twice = error.message().contains("duplicate key");
+            let expected = if twice { "the first of its name" } else { "TOML" };
+            Error::Value { place: format!("line {}", line + 1), value, expected }
         })?;
         Self::default().overlay(leaves(&table))
     }
@@ -133,6 +135,9 @@ impl Settings {
                 let kind: Result<ColumnKind, _> = value.clone().try_into();
                 kind.map_err(|error: toml::de::Error| Error::config(&path, value, expected(error.message())))?;
                 continue;
+            }
+            if whole.contains_key(&path) {
+                return Err(Error::config(&path, value, format!("settings in the section [{path}]")));
             }
             let names = known.iter().map(|(path, _)| path.clone());
             let default = known.iter().find(|(known, _)| *known == path);

@@ -419,7 +419,7 @@ fn a_prediction_that_cannot_be_made_says_why() {
         (
             "mlp/wine-red --input in.csv --passes 0",
             2,
-            "invalid value '0' for '--passes <PASSES>': 0 is not in 1..=1000000",
+            "invalid value '0' for '--passes <PASSES>': expected a whole number from 1 to 1000000",
         ),
         (
             "mlp/wine-red --input in.csv --memory 1T",
@@ -554,7 +554,7 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
         (
             "mlp --data wine-red --out o --target qualty",
             2,
-            "unknown column `qualty`: did you mean `quality`?".to_string(),
+            "wine-red: unknown column `qualty`: did you mean `quality`?".to_string(),
         ),
         ("mlp --data wine-red --out there", 1, "there: there is something already: choose a new directory".to_string()),
         ("mlp --data wine-red --out file/o", 1, "file/o: Not a directory (os error 20)".to_string()),

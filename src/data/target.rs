@@ -93,6 +93,11 @@ impl Target {
             false => number(row, cell).is_some() && !is_missing(row, cell),
         };
         let rows: Vec<usize> = cells().filter(|&(row, cell)| usable(row, cell)).map(|(row, _)| row).collect();
+        let place = || format!("{}, column `{name}`", frame.name());
+        if rows.is_empty() {
+            let what = if classes { "a value" } else { "a finite number" };
+            return Err(Error::Data { place: place(), reason: format!("no cell is {what}: nothing to learn from") });
+        }
         if rows.len() < frame.rows() {
             let (row, cell) = cells().find(|&(row, cell)| !usable(row, cell)).expect("a row is not usable");
             let n = frame.rows() - rows.len();
@@ -104,13 +109,12 @@ impl Target {
             }
             notes.push(format!("{n} rows are left out: their `{name}` is not {what}"));
         }
-        let place = || format!("{}, column `{name}`", frame.name());
-        if rows.is_empty() {
-            return Err(Error::Data { place: place(), reason: "no row has a target".to_string() });
-        }
         let first = frame.cell(rows[0], at);
+        if rows.len() == 1 {
+            return Err(Error::Data { place: place(), reason: format!("one row only, `{first}`: nothing to learn") });
+        }
         if rows.iter().all(|&row| frame.cell(row, at) == first) {
-            let what = if classes { "one class only" } else { "one value only" };
+            let what = if classes && !mostly_numbers { "one class only" } else { "one value only" };
             return Err(Error::Data { place: place(), reason: format!("{what}, `{first}`: nothing to learn") });
         }
         if classes {
