@@ -1,6 +1,9 @@
 //! Running the command line, for the tests of what it promises.
 #![allow(dead_code)] // every test binary uses a part of it
 
+#[cfg(unix)]
+pub mod terminal;
+
 use std::{
     io::Write,
     path::Path,
