@@ -10,7 +10,7 @@ use burn::tensor::Device;
 
 use crate::{
     data::{
-        ClassWeights, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target, Targets, Transform,
+        ClassWeights, ColumnKind, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target, Targets, Transform,
         Unseen,
     },
     error::{Error, Result},
@@ -109,6 +109,20 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     };
     if !classes && settings.data.weights == ClassWeights::Balanced {
         return Err(Error::config("data.weights", "balanced", format!("none: `{}` has no classes", target.name)));
+    }
+    if classes && settings.data.transform == Transform::Log {
+        return Err(Error::config("data.transform", "log", format!("none: `{}` has classes", target.name)));
+    }
+    if let Some(kind) = settings.schema.get(&target.name) {
+        let (fits, task) = match (kind, classes) {
+            (ColumnKind::Numeric, _) => (!classes, "regression"),
+            (ColumnKind::Categorical | ColumnKind::Boolean, _) => (classes, "classes"),
+            _ => (false, "regression or classes"),
+        };
+        if !fits {
+            let expected = format!("nothing of what is predicted: say --task {task}");
+            return Err(Error::config(format!("schema.{}", target.name), String::from(kind.clone()), expected));
+        }
     }
     let mut split = deal(frame, given, &rows, &targets, settings)?;
 
@@ -409,13 +423,18 @@ impl Prepared {
     fn scaling(&self) -> Result<Scaling> {
         let (features, targets) = &self.parts[0];
         let mut scaler = Scaler::fit(features.iter())?;
+        finite(&scaler, &self.schema.features())?;
         for (sd, scale) in scaler.sd.iter_mut().zip(self.schema.scales()) {
             if scale == Scale::Centred {
                 *sd = 1.0;
             }
         }
         let targets = match targets {
-            Targets::Numbers(numbers) => Scaler::fit(self.transformed(numbers).chunks(1))?,
+            Targets::Numbers(numbers) => {
+                let scaler = Scaler::fit(self.transformed(numbers).chunks(1))?;
+                finite(&scaler, std::slice::from_ref(&self.target.name))?;
+                scaler
+            }
             Targets::Classes(_) => Scaler { mean: Vec::new(), sd: Vec::new() },
         };
         Ok(Scaling { features: scaler, targets })
@@ -446,6 +465,17 @@ impl Prepared {
             Some(weights) => examples.with_weights(weights[part].clone()),
             None => Ok(examples),
         }
+    }
+}
+
+/// That the columns have standard deviations that are numbers.
+fn finite(scaler: &Scaler, names: &[String]) -> Result<()> {
+    match scaler.sd.iter().position(|sd| !sd.is_finite()) {
+        Some(at) => Err(Error::Data {
+            place: format!("column `{}`", names[at]),
+            reason: "its numbers are too large for a standard deviation: divide them by one number".to_string(),
+        }),
+        None => Ok(()),
     }
 }
 

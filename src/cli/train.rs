@@ -129,7 +129,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 bail!(
                     "{}: an unfinished training: go on with `{}`, or remove that directory",
                     unfinished.directory.display(),
-                    resume(&job.out)
+                    job.resume()
                 );
             }
             job.run(&unfinished, args.quiet, out)
@@ -163,6 +163,12 @@ impl Job {
             command: command(),
             settings: settings(family, args)?,
         })
+    }
+
+    /// The command that goes on with it.
+    fn resume(&self) -> String {
+        let table = if self.tables.iter().any(|table| table == "-") { " < TABLE" } else { "" };
+        format!("burn-zoo train --resume {}{table}", word(&self.out.display().to_string()))
     }
 
     fn run(&self, unfinished: &Unfinished, quiet: bool, out: &mut dyn Write) -> Result<()> {
@@ -205,11 +211,11 @@ impl Job {
 
         unfinished.begin(self, &sha256)?;
         let report = Report::new(quiet, &self.settings.train);
-        stop_on_interrupt(&self.out, report.interrupted());
+        stop_on_interrupt(self.resume(), report.interrupted());
         let outcome = prepared.train(origin, &device, report, Some(&unfinished.checkpoint()));
         let outcome = outcome.map_err(|error| match error {
             Error::Checkpoint { .. } => anyhow!("{error}: remove {} and begin again", unfinished.directory.display()),
-            Error::Io { .. } => anyhow!("{error}: go on with `{}`", resume(&self.out)),
+            Error::Io { .. } => anyhow!("{error}: go on with `{}`", self.resume()),
             other => {
                 unfinished.end(); // a training that cannot be is not unfinished
                 other.into()
@@ -345,14 +351,8 @@ const RUN: &str = "run.toml";
 /// The output, before it is where it belongs.
 const MODEL: &str = "model";
 
-/// The command that goes on with a training.
-fn resume(out: &Path) -> String {
-    format!("burn-zoo train --resume {}", word(&out.display().to_string()))
-}
-
 /// On Ctrl-C, says how to go on and ends: each epoch's checkpoint is on the disk whole.
-fn stop_on_interrupt(out: &Path, interrupted: impl Fn() -> usize + Send + 'static) {
-    let resume = resume(out);
+fn stop_on_interrupt(resume: String, interrupted: impl Fn() -> usize + Send + 'static) {
     let handler = move || {
         let so_far = match interrupted() {
             0 => "before the first epoch ended".to_string(),
@@ -368,6 +368,7 @@ fn stop_on_interrupt(out: &Path, interrupted: impl Fn() -> usize + Send + 'stati
 fn stated(prepared: &Prepared) -> String {
     let [train, valid, test] = [&prepared.split.train, &prepared.split.valid, &prepared.split.test].map(Vec::len);
     let (columns, features) = (prepared.schema.columns.len(), prepared.schema.width());
+    let plural = if columns == 1 { "" } else { "s" };
     let features = if features == columns { String::new() } else { format!(" ({features} features)") };
     let classes = match &prepared.target.classes[..] {
         [] => String::new(),
@@ -376,7 +377,7 @@ fn stated(prepared: &Prepared) -> String {
     };
     let name = &prepared.target.name;
     format!(
-        "{}{classes}: `{name}` from {columns} columns{features}; {train} rows train, {valid} choose, {test} test",
+        "{}{classes}: `{name}` from {columns} column{plural}{features}; {train} rows train, {valid} choose, {test} test",
         prepared.task
     )
 }

@@ -269,13 +269,14 @@ impl<'a> Cells<'a> {
             1 => String::new(),
             n => format!(" ({n} such cells: also {more}{})", if n > 3 { ", ..." } else { "" }),
         };
+        let most = if 2 * bad.len() < self.some.len() { ", as most cells of this column are" } else { "" };
         let (row, cell) = bad[0];
         let grouped = cell.contains(',') && cell.bytes().all(|b| b.is_ascii_digit() || b",.-".contains(&b));
         let hint = if grouped { "--thousands , if commas group digits, ".to_string() } else { String::new() };
         self.refuse(
             row,
             format!(
-                "`{cell}` is not a number, as most cells of this column are{count}: say {hint}--na '{cell}' if it \
+                "`{cell}` is not a number{most}{count}: say {hint}--na '{cell}' if it \
                  means missing, or --column '{}=categorical'",
                 self.name
             ),

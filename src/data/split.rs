@@ -56,7 +56,7 @@ impl Split {
             let order = split_key.fold_str("part").fold(i as u64).permutation(part.len());
             *part = order.iter().map(|&i| part[i]).collect();
         }
-        split.whole(shares, classes.len(), "rows")
+        split.whole(shares, classes.len(), "rows by class")
     }
 
     /// The same for whole groups: rows of one group stay together.

@@ -143,7 +143,9 @@ impl Target {
             classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).expect("finite numbers"));
         }
         if classes.len() > 2 && 2 * classes.len() > rows.len() || classes.len() > MOST_CLASSES {
-            let reason = format!("{} classes in {} rows: is it a number (--task regression)?", classes.len(), rows.len());
+            let numbers = classes.iter().all(|class| number(class).is_some());
+            let hint = if numbers { "is it a number (--task regression)?" } else { "too many to learn" };
+            let reason = format!("{} classes in {} rows: {hint}", classes.len(), rows.len());
             return Err(Error::Data { place: format!("{}, column `{name}`", frame.name()), reason });
         }
         let of_row = |&row: &usize| classes.iter().position(|class| *class == frame.cell(row, at)).expect("a class");
