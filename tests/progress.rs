@@ -3,34 +3,26 @@
 
 mod cli_support;
 
-use std::{fs, io::Read, os::unix::ffi::OsStrExt, path::Path, process::Stdio};
+use std::{fs, io::Read, path::Path, process::Stdio};
 
 use cli_support::{Ran, burn_zoo, command};
-use rustix::{
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcsetwinsize},
-};
+use nix::pty::{OpenptyResult, Winsize, openpty};
 
 const TRAIN: [&str; 8] = ["train", "mlp", "--data", "wine-red", "--out", "o", "--set", "train.epochs=12"];
 
 /// Runs the program with standard error in a pseudo-terminal, and returns what came there.
 fn in_a_terminal(directory: &Path, args: &[&str]) -> (Ran, String) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
-    let stderr = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let OpenptyResult { master, slave } = openpty(Some(&size), None).unwrap();
     let child = command(directory, args)
         .env("TERM", "xterm")
         .stdout(Stdio::piped())
-        .stderr(stderr) // ours is closed with the command
+        .stderr(Stdio::from(slave)) // ours is closed with the command
         .spawn()
         .unwrap();
     let mut shown = Vec::new();
     // Linux ends a terminal that nobody holds any more with an error.
-    let _ = fs::File::from(terminal).read_to_end(&mut shown);
+    let _ = fs::File::from(master).read_to_end(&mut shown);
     (child.wait_with_output().unwrap().into(), String::from_utf8(shown).unwrap())
 }
 
