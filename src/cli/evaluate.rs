@@ -118,7 +118,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             )?,
             Targets::Classes(classes) => report::reliability(
                 &prediction.classes()?.classified(classes)?.reliability(15),
-                &format!("{}: {}", args.model, model.target().name),
+                &model.target().name,
             ),
         };
         figure.save(path)?;

@@ -3,15 +3,11 @@
 use std::{
     fs,
     io::Read,
-    os::unix::ffi::OsStrExt,
     path::Path,
     process::{Child, Command, Stdio},
 };
 
-use rustix::{
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcsetwinsize},
-};
+use nix::pty::{OpenptyResult, Winsize, openpty};
 
 use super::{Ran, command};
 
@@ -22,21 +18,17 @@ pub fn in_a_terminal(directory: &Path, args: &[&str]) -> (Ran, String) {
 
 /// Runs a command with standard error, or standard output too, in a pseudo-terminal; something happens while it runs.
 pub fn watched(mut command: Command, both: bool, meanwhile: impl FnOnce(&mut Child)) -> (Ran, String) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let path = Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
-    let end = || fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
-    command.env("TERM", "xterm").stdin(Stdio::null()).stderr(end());
-    command.stdout(if both { Stdio::from(end()) } else { Stdio::piped() });
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let OpenptyResult { master, slave } = openpty(Some(&size), None).unwrap();
+    command.env("TERM", "xterm").stdin(Stdio::null());
+    command.stdout(if both { Stdio::from(slave.try_clone().unwrap()) } else { Stdio::piped() });
+    command.stderr(Stdio::from(slave));
     let mut child = command.spawn().unwrap();
     drop(command); // and our ends of the terminal
     let reader = std::thread::spawn(move || {
         let mut shown = Vec::new();
         // Linux ends a terminal that nobody holds any more with an error.
-        let _ = fs::File::from(terminal).read_to_end(&mut shown);
+        let _ = fs::File::from(master).read_to_end(&mut shown);
         String::from_utf8(shown).unwrap()
     });
     meanwhile(&mut child);
