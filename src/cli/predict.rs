@@ -290,11 +290,7 @@ struct Columns {
 
 impl Columns {
     fn new(model: &Model, header: &[String], binding: &Binding, args: &Args) -> Result<Self> {
-        let used: HashSet<usize> = binding.places().iter().copied().collect();
-        let passed: Vec<usize> =
-            (0..header.len()).filter(|column| !args.no_passthrough && !used.contains(column)).collect();
-        let mut names: Vec<String> = passed.iter().map(|&column| header[column].clone()).collect();
-        let mut noise = true;
+        let (mut names, mut noise) = (Vec::new(), true);
         if model.target().is_classes() {
             names.extend(["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from));
             names.extend(model.target().classes.iter().map(|class| format!("p_{class}")));
@@ -308,9 +304,15 @@ impl Columns {
                 names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
             }
         }
-        let predicted = names.len() - passed.len();
+        let predicted = names.len();
         names.push("outside".to_string());
         names.extend((args.on_error == OnError::Mark).then(|| "error".to_string()));
+        let used: HashSet<usize> = binding.places().iter().copied().collect();
+        // A target that is called as a column of the prediction, such as `class`, would be told twice.
+        let told = |name: &String| *name == model.target().name && names.contains(name);
+        let passes = |column: &usize| !args.no_passthrough && !used.contains(column) && !told(&header[*column]);
+        let passed: Vec<usize> = (0..header.len()).filter(passes).collect();
+        let names = [passed.iter().map(|&column| header[column].clone()).collect(), names].concat();
         // Two of a name would be one in JSON.
         if let Some(name) = twice(&names) {
             bail!(

@@ -216,8 +216,10 @@ impl Job {
         let outcome = outcome.map_err(|error| match error {
             Error::Checkpoint { .. } => anyhow!("{error}: remove {} and begin again", unfinished.directory.display()),
             Error::Io { .. } => anyhow!("{error}: go on with `{}`", self.resume()),
+            // What broke off may go on; what cannot be is not unfinished.
+            Error::Training { .. } | Error::Device { .. } => anyhow!("{error}: go on with `{}`", self.resume()),
             other => {
-                unfinished.end(); // a training that cannot be is not unfinished
+                unfinished.end();
                 other.into()
             }
         })?;

@@ -51,7 +51,7 @@ impl Schema {
             notes.extend(cells.extreme(&found));
             match found {
                 Found::Column(column) => schema.columns.push(column),
-                Found::Ignored(why) => schema.ignored.push(Ignored { name: name.clone(), why }),
+                Found::Ignored(why) => schema.ignored.push(Ignored { name: name.clone(), why: why.to_string() }),
             }
         }
         notes.extend(left_out(&schema.ignored));
@@ -74,10 +74,15 @@ fn left_out(ignored: &[Ignored]) -> Vec<String> {
             None => by_reason.push((&column.why, vec![&column.name])),
         }
     }
-    let note = |(why, names): &(&str, Vec<&str>)| match names.len() {
-        1 => format!("column `{}` is left out: {why}", names[0]),
-        2..=5 => format!("columns `{}` are left out: {why}", names.join("`, `")),
-        n => format!("{n} columns are left out, among them `{}`: {why}", names[..3].join("`, `")),
+    let note = |(why, names): &(&str, Vec<&str>)| {
+        let keep = KEPT_AS.iter().find(|(known, _)| known == why);
+        let name = if let [name] = names[..] { name } else { "NAME" };
+        let keep = keep.map_or(String::new(), |(_, kind)| format!("; --column '{name}={kind}' keeps it"));
+        match names.len() {
+            1 => format!("column `{name}` is left out: {why}{keep}"),
+            2..=5 => format!("columns `{}` are left out: {why}{keep}", names.join("`, `")),
+            n => format!("{n} columns are left out, among them `{}`: {why}{keep}", names[..3].join("`, `")),
+        }
     };
     by_reason.iter().map(note).collect()
 }
@@ -94,10 +99,27 @@ fn list(ignored: &[Ignored]) -> String {
 
 /// Why a column is left out that the user left out.
 const SAID: &str = "as you said";
+/// Why others are.
+const EMPTY: &str = "it has no values";
+const CONSTANT: &str = "constant in the training part";
+const TOO_LARGE: &str = "an identifier (numbers that double precision cannot tell apart)";
+const COUNTER: &str = "it counts the rows";
+const NAMED: &str = "an identifier (no value repeats)";
+const NEVER_REPEATS: &str = "text that never repeats (names or free text)";
+const MANY_TEXTS: &str = "text of too many kinds";
+
+/// What a user may say that such a column is all the same.
+const KEPT_AS: [(&str, &str); 5] = [
+    (TOO_LARGE, "numeric"),
+    (COUNTER, "numeric"),
+    (NAMED, "numeric"),
+    (NEVER_REPEATS, "categorical"),
+    (MANY_TEXTS, "categorical"),
+];
 
 enum Found {
     Column(Column),
-    Ignored(String),
+    Ignored(&'static str),
 }
 
 /// The cells of one column in the training part.
@@ -131,10 +153,10 @@ impl<'a> Cells<'a> {
 
     /// What the column is, by its cells.
     fn found(&self, settings: &DataSettings) -> Result<Found> {
-        let Some(&(_, first)) = self.some.first() else { return Ok(Found::Ignored("it has no values".to_string())) };
+        let Some(&(_, first)) = self.some.first() else { return Ok(Found::Ignored(EMPTY)) };
         let one = self.some.iter().all(|(_, cell)| *cell == first);
         if one && !self.indicator(settings) {
-            return Ok(Found::Ignored("constant in the training part".to_string()));
+            return Ok(Found::Ignored(CONSTANT));
         }
         if let Some((no, yes)) = self.no_and_yes() {
             return Ok(Found::Column(self.boolean(no, yes, settings)));
@@ -159,10 +181,10 @@ impl<'a> Cells<'a> {
     /// What the user says that it is.
     fn said(&self, kind: &ColumnKind, settings: &DataSettings) -> Result<Found> {
         if matches!(kind, ColumnKind::Ignored | ColumnKind::Id) {
-            return Ok(Found::Ignored(SAID.to_string()));
+            return Ok(Found::Ignored(SAID));
         }
         if self.some.is_empty() {
-            return Ok(Found::Ignored("it has no values".to_string()));
+            return Ok(Found::Ignored(EMPTY));
         }
         Ok(Found::Column(match kind {
             ColumnKind::Ignored | ColumnKind::Id => unreachable!("they were told apart"),
@@ -217,28 +239,25 @@ impl<'a> Cells<'a> {
     }
 
     /// Why the whole numbers of this column are names of the rows, if they are.
-    fn identifier(&self) -> Option<String> {
+    fn identifier(&self) -> Option<&'static str> {
         let is_whole = |cell: &str| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit());
         if !self.some.iter().all(|(_, cell)| is_whole(cell)) {
             return None;
         }
-        let why = |what: &str| Some(format!("{what}; --column '{}=numeric' keeps it", self.name));
         if self.some.iter().any(|cell| self.number(*cell).is_none_or(|x| x > EXACT)) {
-            return why("an identifier (numbers that double precision cannot tell apart)");
+            return Some(TOO_LARGE);
         }
         let offset = |(row, cell): (usize, &str)| self.number((row, cell)).map(|x| x - row as f64);
         let first = offset(self.some[0]);
         if self.some.len() >= 10 && self.some.iter().all(|cell| offset(*cell) == first) {
-            return why("it counts the rows");
+            return Some(COUNTER);
         }
         let name = self.name.to_lowercase();
         let named = ["id", "no", "nr", "index", "key"].contains(&name.as_str())
             || ["_id", "-id", " id", "_no", "_key"].iter().any(|end| name.ends_with(end));
         let mut seen = HashSet::new();
-        if named && self.some.len() >= 3 && self.some.iter().all(|(_, cell)| seen.insert(*cell)) {
-            return why("an identifier (no value repeats)");
-        }
-        None
+        let distinct = self.some.len() >= 3 && self.some.iter().all(|(_, cell)| seen.insert(*cell));
+        (named && distinct).then_some(NAMED)
     }
 
     fn numeric(&self, settings: &DataSettings) -> Result<Column> {
@@ -304,12 +323,11 @@ impl<'a> Cells<'a> {
     /// A column of text that nobody said anything about.
     fn text(&self, settings: &DataSettings) -> Found {
         let (levels, cells) = (self.levels().len(), self.some.len());
-        let keep = format!("--column '{}=categorical' keeps it", self.name);
         if levels == cells && cells >= 3 {
-            return Found::Ignored(format!("text that never repeats (names or free text); {keep}"));
+            return Found::Ignored(NEVER_REPEATS);
         }
         if levels > MOST_LEVELS || (levels > 20 && 2 * levels > cells) {
-            return Found::Ignored(format!("{levels} different texts in {cells} rows; {keep}"));
+            return Found::Ignored(MANY_TEXTS);
         }
         Found::Column(self.categorical(settings))
     }
