@@ -81,7 +81,13 @@ impl Split {
             let empty = parts.iter().skip(1).filter(|part| part.is_empty()).count();
             let part = match place {
                 0 => 0,
-                _ if left <= empty => if parts[1].is_empty() { 1 } else { 2 },
+                _ if left <= empty => {
+                    if parts[1].is_empty() {
+                        1
+                    } else {
+                        2
+                    }
+                }
                 _ => part,
             };
             parts[part].extend(rows);
@@ -108,8 +114,11 @@ impl Split {
         };
         let (train, valid) = (cut(shares[0]), cut(shares[0] + shares[1]));
         let part = |range: std::ops::Range<usize>| order[range].to_vec();
-        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }
-            .whole(shares, times.len(), "rows by time")
+        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }.whole(
+            shares,
+            times.len(),
+            "rows by time",
+        )
     }
 
     /// The same parts of other rows: `rows[i]` stands for row i.
@@ -125,7 +134,9 @@ impl Split {
 
     fn whole(self, shares: [f64; 3], n: usize, what: &str) -> Result<Self> {
         match [&self.train, &self.valid, &self.test].iter().any(|part| part.is_empty()) {
-            true => Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part")),
+            true => {
+                Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part"))
+            }
             false => Ok(self),
         }
     }
