@@ -10,8 +10,8 @@ use burn::tensor::Device;
 
 use crate::{
     data::{
-        ClassWeights, ColumnKind, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target, Targets, Transform,
-        Unseen,
+        ClassWeights, ColumnKind, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target,
+        Targets, Transform, Unseen,
     },
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
@@ -226,15 +226,15 @@ fn deal(
         }
     };
     // The shares are checked: there are too few rows.
-    let split =
-        split.map_err(|few| Error::Data { place: frame.name().to_string(), reason: few.to_string() })?;
+    let split = split.map_err(|few| Error::Data { place: frame.name().to_string(), reason: few.to_string() })?;
     let split = split.of(rows);
     // A class that nothing was trained on would be predicted never, and missed always.
     if let Targets::Classes(classes) = targets {
         let class_of: HashMap<usize, usize> = rows.iter().copied().zip(classes.iter().copied()).collect();
         let trained: std::collections::HashSet<usize> = split.train.iter().map(|row| class_of[row]).collect();
         if let Some(row) = split.valid.iter().chain(&split.test).find(|row| !trained.contains(&class_of[*row])) {
-            let reason = "this class does not occur in the training part: say --set data.split_by=stratified, or more rows";
+            let reason =
+                "this class does not occur in the training part: say --set data.split_by=stratified, or more rows";
             return Err(Error::Data { place: frame.place(*row), reason: reason.to_string() });
         }
     }
@@ -285,7 +285,8 @@ fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Opt
 
 /// Which levels the training part lacks.
 fn unseen(remarks: &[Remark]) -> Option<String> {
-    let mut names: Vec<String> = remarks.iter().filter(|remark| matches!(remark, Remark::Unseen { .. })).map(ToString::to_string).collect();
+    let mut names: Vec<String> =
+        remarks.iter().filter(|remark| matches!(remark, Remark::Unseen { .. })).map(ToString::to_string).collect();
     let rows = names.len();
     names.sort_unstable();
     names.dedup();
@@ -451,9 +452,11 @@ impl Prepared {
         let (features, targets) = &self.parts[part];
         let inputs = features.iter().flat_map(|row| scaling.features.apply(row)).collect();
         let targets = match (targets, self.task) {
-            (Targets::Numbers(numbers), _) => {
-                self.transformed(numbers).chunks(1).flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>()).collect()
-            }
+            (Targets::Numbers(numbers), _) => self
+                .transformed(numbers)
+                .chunks(1)
+                .flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>())
+                .collect(),
             (Targets::Classes(classes), Task::Binary) => classes.iter().map(|&class| class as f32).collect(),
             (Targets::Classes(classes), _) => {
                 let n = self.target.classes.len();

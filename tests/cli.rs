@@ -455,7 +455,12 @@ fn a_device_that_is_not_compiled_in_names_its_feature() {
 
 #[test]
 fn a_command_that_is_none_is_told_the_nearest_or_all() {
-    refused(here(), &[], 2, "no command: expected one of list, show, config, check, train, predict, evaluate, devices, completions (burn-zoo --help)");
+    refused(
+        here(),
+        &[],
+        2,
+        "no command: expected one of list, show, config, check, train, predict, evaluate, devices, completions (burn-zoo --help)",
+    );
     refused(here(), &["predcit"], 2, "unrecognized subcommand 'predcit'; a similar subcommand exists: 'predict'");
 }
 
@@ -545,7 +550,11 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
             2,
             "`data.split` is [0.9, 0.1, 0.0]: expected three positive shares that add up to 1".to_string(),
         ),
-        ("mlp --data wine-rde --out o", 2, "wine-rde: no such file, and unknown data set `wine-rde`: did you mean `wine-red`?".to_string()),
+        (
+            "mlp --data wine-rde --out o",
+            2,
+            "wine-rde: no such file, and unknown data set `wine-rde`: did you mean `wine-red`?".to_string(),
+        ),
         (
             "mpl --data wine-red --out o",
             2,

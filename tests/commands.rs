@@ -76,7 +76,8 @@ fn help_fits_into_80_columns_and_has_no_escape_sequences() {
 #[test]
 fn help_says_what_an_option_is_if_it_is_not_given() {
     // What has no default because it must be given, or does nothing if it is not.
-    let without = ["--data", "--input", "--out", "--resume", "--valid", "--test", "--column", "--na", "--set", "--plot"];
+    let without =
+        ["--data", "--input", "--out", "--resume", "--valid", "--test", "--column", "--na", "--set", "--plot"];
     for command in commands() {
         for (option, about) in options(&command) {
             assert!(!about.trim().is_empty(), "{command} {option}");
@@ -194,7 +195,8 @@ fn quiet_commands_that_work_say_nothing_on_standard_error() {
     let trains = [&train[..], &["q"], &set].concat();
     for args in [&trains[..], &predict, &evaluate, &again] {
         burn_zoo(at, &[args, &["--quiet"]].concat()).data();
-        let args: Vec<&str> = args.iter().map(|arg| if args[0] == "train" && *arg == "q" { "loud" } else { arg }).collect();
+        let args: Vec<&str> =
+            args.iter().map(|arg| if args[0] == "train" && *arg == "q" { "loud" } else { arg }).collect();
         let loud = burn_zoo(at, &args);
         assert!(loud.code == Some(0) && !loud.err.is_empty(), "{args:?}");
     }

@@ -43,18 +43,33 @@ fn files(at: &Path) {
     let one_class: Vec<String> = rows.iter().map(|row| format!("{},sold", row.rsplit_once(',').unwrap().0)).collect();
     file("one-class.csv", &one_class);
     let nothing = "7,7,7,".to_string();
+    let huge: Vec<String> = (1..41).map(|i| format!("{i}e300,1,red,{i}")).collect();
+    file("huge.csv", &huge);
     file("no-columns.csv", &(0..40).map(|i| format!("{nothing}{i}")).collect::<Vec<_>>());
     fs::write(at.join("bad-key.toml"), "[train]\nepcohs = 3\n").unwrap();
     fs::write(at.join("bad-value.toml"), "[model]\nrates = [1.5]\n").unwrap();
     fs::write(at.join("key-twice.toml"), "[train]\nepochs = 3\nepochs = 4\n").unwrap();
     fs::write(at.join("not.toml"), "epochs: 3\n").unwrap();
     fs::write(at.join("page.png"), "\u{89}PNG\r\n").unwrap();
-    let trained = burn_zoo(at, &["train", "mlp", "--data", "houses.csv", "--target", "price", "--out", "model", "--set", "train.epochs=2", "-q"]);
+    let trained = burn_zoo(
+        at,
+        &[
+            "train",
+            "mlp",
+            "--data",
+            "houses.csv",
+            "--target",
+            "price",
+            "--out",
+            "model",
+            "--set",
+            "train.epochs=2",
+            "-q",
+        ],
+    );
     assert_eq!(trained.code, Some(0), "{}", trained.err);
-    for (copy, file, change) in [
-        ("tampered", "weights.safetensors", true),
-        ("truncated", "weights.safetensors", false),
-    ] {
+    for (copy, file, change) in [("tampered", "weights.safetensors", true), ("truncated", "weights.safetensors", false)]
+    {
         fs::create_dir(at.join(copy)).unwrap();
         for name in ["model.toml", "weights.safetensors"] {
             fs::copy(at.join("model").join(name), at.join(copy).join(name)).unwrap();
@@ -62,7 +77,11 @@ fn files(at: &Path) {
         let path = at.join(copy).join(file);
         let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
-        if change { bytes[middle] ^= 1 } else { bytes.truncate(middle) }
+        if change {
+            bytes[middle] ^= 1
+        } else {
+            bytes.truncate(middle)
+        }
         fs::write(path, bytes).unwrap();
     }
     fs::create_dir(at.join("older")).unwrap();

@@ -22,7 +22,8 @@ const PATIENCE: usize = 400;
 /// The training of all these tests: on noise, so that it overfits soon, and stops early.
 fn train(out: &str) -> Vec<&str> {
     let fixed = ["train", "mlp", "--data", "noise.csv", "--target", "y", "-q", "--set", "train.epochs=100000"];
-    let rest = ["--set", "train.patience=400", "--set", "train.learning_rate=0.01", "--set", "model.hidden=[32]", "--out"];
+    let rest =
+        ["--set", "train.patience=400", "--set", "train.learning_rate=0.01", "--set", "model.hidden=[32]", "--out"];
     [&fixed[..], &rest, &[out]].concat()
 }
 
@@ -181,10 +182,7 @@ fn a_second_training_does_not_touch_one_that_is_unfinished() {
     for out in ["o", "o/", "./o"] {
         let name = out.trim_end_matches('/');
         let says = "an unfinished training: go on with `burn-zoo train --resume";
-        refused(
-            burn_zoo(&at, &train(out)),
-            &format!("{name}.unfinished: {says} {name}`, or remove that directory"),
-        );
+        refused(burn_zoo(&at, &train(out)), &format!("{name}.unfinished: {says} {name}`, or remove that directory"));
     }
     assert_eq!(names(&at.join("o.unfinished")), before);
     assert_eq!(names(&at), ["noise.csv", "o.unfinished"]);
@@ -248,7 +246,10 @@ fn a_training_goes_on_from_anywhere_and_on_its_own_device() {
     let (_directory, at) = folder();
     killed(&at);
     let ran = burn_zoo(&at, &["train", "--resume", "o", "--device", "ndarray"]);
-    assert_eq!((ran.code, ran.err.as_str()), (Some(2), "error: --device ndarray: this training began on flex, and ends there\n"));
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(2), "error: --device ndarray: this training began on flex, and ends there\n")
+    );
     let ran = burn_zoo(&at, &["train", "--resume", "o", "--seed", "1"]);
     assert_eq!(ran.code, Some(2));
     assert_eq!(ran.err, "error: the argument '--resume <DIR>' cannot be used with '--seed <SEED>'\n");

@@ -116,10 +116,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 args.interval,
                 &model.target().name,
             )?,
-            Targets::Classes(classes) => report::reliability(
-                &prediction.classes()?.classified(classes)?.reliability(15),
-                &model.target().name,
-            ),
+            Targets::Classes(classes) => {
+                report::reliability(&prediction.classes()?.classified(classes)?.reliability(15), &model.target().name)
+            }
         };
         figure.save(path)?;
     }

@@ -20,7 +20,14 @@ use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnDevice, Usage, check, complain, evaluate::write_evaluation, numbers::whole, one_line, progress::Report, reading::Reading, tables::{Source, shown}, usage,
+    OnDevice, Usage, check, complain,
+    evaluate::write_evaluation,
+    numbers::whole,
+    one_line,
+    progress::Report,
+    reading::Reading,
+    tables::{Source, shown},
+    usage,
 };
 
 /// Train a model on a table, and save it with its preprocessing
@@ -116,7 +123,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         Some(directory) => {
             let (job, unfinished) = Unfinished::open(directory)?;
             if let Some(other) = args.device.of_arguments().filter(|device| device.to_string() != job.device) {
-                return Err(Usage(format!("--device {other}: this training began on {}, and ends there", job.device)).into());
+                return Err(
+                    Usage(format!("--device {other}: this training began on {}, and ends there", job.device)).into()
+                );
             }
             job.run(&unfinished, args.quiet, out)
         }
@@ -215,9 +224,10 @@ impl Job {
         let outcome = prepared.train(origin, &device, report, Some(&unfinished.checkpoint()));
         let outcome = outcome.map_err(|error| match error {
             Error::Checkpoint { .. } => anyhow!("{error}: remove {} and begin again", unfinished.directory.display()),
-            Error::Io { .. } => anyhow!("{error}: go on with `{}`", self.resume()),
             // What broke off may go on; what cannot be is not unfinished.
-            Error::Training { .. } | Error::Device { .. } => anyhow!("{error}: go on with `{}`", self.resume()),
+            Error::Io { .. } | Error::Training { .. } | Error::Device { .. } => {
+                anyhow!("{error}: go on with `{}`", self.resume())
+            }
             other => {
                 unfinished.end();
                 other.into()

@@ -35,12 +35,8 @@ impl Schema {
         said: &BTreeMap<String, ColumnKind>,
         settings: &DataSettings,
     ) -> Result<(Self, Vec<String>)> {
-        let mut schema = Self {
-            missing: settings.missing,
-            unseen: settings.unseen,
-            columns: Vec::new(),
-            ignored: Vec::new(),
-        };
+        let mut schema =
+            Self { missing: settings.missing, unseen: settings.unseen, columns: Vec::new(), ignored: Vec::new() };
         let mut notes = Vec::new();
         for (at, name) in frame.columns().iter().enumerate().filter(|(_, name)| !without.contains(&name.as_str())) {
             let cells = Cells::of(frame, train, at);
@@ -197,7 +193,10 @@ impl<'a> Cells<'a> {
                     let (row, cell) = self.some[0];
                     return Err(self.refuse(
                         row,
-                        format!("`{cell}` is no date in a format that is tried: say --column '{}=date:%d.%m.%Y'", self.name),
+                        format!(
+                            "`{cell}` is no date in a format that is tried: say --column '{}=date:%d.%m.%Y'",
+                            self.name
+                        ),
                     ));
                 }
             },
@@ -278,9 +277,8 @@ impl<'a> Cells<'a> {
     fn not_numbers(&self) -> Error {
         // Of all parts: they are to be answered in one go.
         let cells = (0..self.frame.rows()).map(|row| (row, self.frame.cell(row, self.at)));
-        let known = |(row, cell): (usize, &str)| {
-            self.frame.dialect(row).is_missing(cell) || self.number((row, cell)).is_some()
-        };
+        let known =
+            |(row, cell): (usize, &str)| self.frame.dialect(row).is_missing(cell) || self.number((row, cell)).is_some();
         let bad: Vec<(usize, &str)> = cells.filter(|cell| !known(*cell)).collect();
         let more = bad.iter().skip(1).take(2).map(|(row, cell)| format!("`{cell}` in {}", self.frame.place(*row)));
         let more = more.collect::<Vec<_>>().join(", ");
@@ -391,7 +389,8 @@ impl<'a> Cells<'a> {
 
     fn date(&self, format: &str, settings: &DataSettings) -> Result<Column> {
         if date::names(format).is_empty() {
-            let (row, reason) = (self.some[0].0, format!("{format:?} is no format of dates: expected one such as %d.%m.%Y"));
+            let (row, reason) =
+                (self.some[0].0, format!("{format:?} is no format of dates: expected one such as %d.%m.%Y"));
             return Err(self.refuse(row, reason));
         }
         let read = |&(row, cell): &(usize, &str)| {

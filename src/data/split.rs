@@ -41,15 +41,21 @@ impl Split {
     pub fn stratified(classes: &[usize], shares: [f64; 3], split_key: Key) -> Result<Self> {
         check_shares(shares)?;
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+        let mut before = 0;
         for class in 0..classes.iter().max().map_or(0, |most| most + 1) {
             let rows: Vec<usize> = (0..classes.len()).filter(|&row| classes[row] == class).collect();
             let order = split_key.fold(class as u64).permutation(rows.len());
-            let end = |share: f64| (share * rows.len() as f64).round() as usize;
+            // What rounding takes from one class it gives to the next.
+            let end = |share: f64| {
+                let up_to = |rows: usize| (share * rows as f64).round() as usize;
+                (up_to(before + rows.len()) - up_to(before)).min(rows.len())
+            };
             let train = end(shares[0]).max(1).min(rows.len());
             let valid = end(shares[0] + shares[1]).max(train);
             split.train.extend(order[..train].iter().map(|&i| rows[i]));
             split.valid.extend(order[train..valid].iter().map(|&i| rows[i]));
             split.test.extend(order[valid..].iter().map(|&i| rows[i]));
+            before += rows.len();
         }
         // Classes one after the other are no order for anything.
         for (i, part) in [&mut split.train, &mut split.valid, &mut split.test].into_iter().enumerate() {
@@ -81,7 +87,13 @@ impl Split {
             let empty = parts.iter().skip(1).filter(|part| part.is_empty()).count();
             let part = match place {
                 0 => 0,
-                _ if left <= empty => if parts[1].is_empty() { 1 } else { 2 },
+                _ if left <= empty => {
+                    if parts[1].is_empty() {
+                        1
+                    } else {
+                        2
+                    }
+                }
                 _ => part,
             };
             parts[part].extend(rows);
@@ -108,8 +120,11 @@ impl Split {
         };
         let (train, valid) = (cut(shares[0]), cut(shares[0] + shares[1]));
         let part = |range: std::ops::Range<usize>| order[range].to_vec();
-        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }
-            .whole(shares, times.len(), "rows by time")
+        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }.whole(
+            shares,
+            times.len(),
+            "rows by time",
+        )
     }
 
     /// The same parts of other rows: `rows[i]` stands for row i.
@@ -125,7 +140,9 @@ impl Split {
 
     fn whole(self, shares: [f64; 3], n: usize, what: &str) -> Result<Self> {
         match [&self.train, &self.valid, &self.test].iter().any(|part| part.is_empty()) {
-            true => Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part")),
+            true => {
+                Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part"))
+            }
             false => Ok(self),
         }
     }

@@ -86,7 +86,9 @@ impl Target {
         let classes = match settings.task {
             TaskChoice::Regression => false,
             TaskChoice::Classes => true,
-            TaskChoice::Auto => !mostly_numbers || values.len() <= 2 && some().all(|(row, cell)| is_whole(number(row, cell))),
+            TaskChoice::Auto => {
+                !mostly_numbers || values.len() <= 2 && some().all(|(row, cell)| is_whole(number(row, cell)))
+            }
         };
         let usable = |row: usize, cell: &str| match classes {
             true => !is_missing(row, cell),
@@ -104,7 +106,8 @@ impl Target {
             let what = if classes { "a class" } else { "a finite number" };
             if settings.missing_target == MissingTarget::Error {
                 let count = if n == 1 { String::new() } else { format!(" ({n} such rows)") };
-                let reason = format!("`{cell}` is not {what}{count}: say --set data.missing_target=drop to leave them out");
+                let reason =
+                    format!("`{cell}` is not {what}{count}: say --set data.missing_target=drop to leave them out");
                 return Err(Error::Data { place: frame.place_of(row, at), reason });
             }
             notes.push(format!("{n} rows are left out: their `{name}` is not {what}"));
@@ -122,7 +125,9 @@ impl Target {
         }
         if values.len() <= 10 && settings.task == TaskChoice::Auto && some().all(|(r, c)| is_whole(number(r, c))) {
             let n = values.len();
-            notes.push(format!("`{name}` has {n} whole numbers: they are predicted as numbers; --task classes makes classes of them"));
+            notes.push(format!(
+                "`{name}` has {n} whole numbers: they are predicted as numbers; --task classes makes classes of them"
+            ));
         }
         let numbers: Vec<f64> = rows.iter().map(|&row| number(row, frame.cell(row, at)).expect("usable")).collect();
         if settings.transform == Transform::Log

@@ -177,7 +177,11 @@ impl Model {
 
     /// What is predicted before a transform of the target is inverted: the noise is fitted there.
     #[cfg(feature = "train")]
-    pub(crate) fn transformed(&self, features: &Features, monte_carlo: Option<&MonteCarlo>) -> Result<RegressionPrediction> {
+    pub(crate) fn transformed(
+        &self,
+        features: &Features,
+        monte_carlo: Option<&MonteCarlo>,
+    ) -> Result<RegressionPrediction> {
         let scaler = &self.file.scaling.targets;
         let inputs = self.standardise(features)?;
         let prediction = match monte_carlo {

@@ -136,5 +136,6 @@ pub fn train(table: &Table, target: &str, settings: &Settings, device: DeviceSpe
         command: name(),
         device: device.to_string(),
     };
-    train_mlp(&Frame::of("test", table), target, settings, origin, &device.init().expect("a device"), Quiet).expect("a training that works")
+    train_mlp(&Frame::of("test", table), target, settings, origin, &device.init().expect("a device"), Quiet)
+        .expect("a training that works")
 }
