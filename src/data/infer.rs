@@ -42,7 +42,8 @@ impl Schema {
             ignored: Vec::new(),
         };
         let mut notes = Vec::new();
-        for (at, name) in frame.columns().iter().enumerate().filter(|(_, name)| !without.contains(&name.as_str())) {
+        let without: HashSet<&str> = without.iter().copied().collect();
+        for (at, name) in frame.columns().iter().enumerate().filter(|(_, name)| !without.contains(name.as_str())) {
             let cells = Cells::of(frame, train, at);
             let found = match said.get(name) {
                 Some(kind) => cells.said(kind, settings)?,

@@ -41,8 +41,9 @@ impl Split {
     pub fn stratified(classes: &[usize], shares: [f64; 3], split_key: Key) -> Result<Self> {
         check_shares(shares)?;
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
-        for class in 0..classes.iter().max().map_or(0, |most| most + 1) {
-            let rows: Vec<usize> = (0..classes.len()).filter(|&row| classes[row] == class).collect();
+        let mut rows_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        classes.iter().enumerate().for_each(|(row, &class)| rows_of.entry(class).or_default().push(row));
+        for (class, rows) in rows_of {
             let order = split_key.fold(class as u64).permutation(rows.len());
             let end = |share: f64| (share * rows.len() as f64).round() as usize;
             let train = end(shares[0]).max(1).min(rows.len());
