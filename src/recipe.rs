@@ -1,7 +1,7 @@
 //! From a table to a model: read, split, scale, train, fit the noise, judge.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::{BTreeSet, HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     path::Path,
 };
@@ -10,8 +10,8 @@ use burn::tensor::Device;
 
 use crate::{
     data::{
-        ClassWeights, ColumnKind, Found, Frame, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target,
-        Targets, Transform, Unseen,
+        ClassWeights, ColumnKind, Found, Frame, LARGEST, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy,
+        Target, Targets, Transform, Unseen,
     },
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
@@ -69,6 +69,8 @@ pub struct Prepared {
     settings: Settings,
     /// Features and targets of the parts.
     parts: [(Features, Targets); 3],
+    /// Fitted to the training part.
+    scaling: Scaling,
     /// What each row of the training and the validation part weighs in the loss, if not all weigh alike.
     weights: Option<[Vec<f32>; 2]>,
 }
@@ -145,7 +147,7 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     notes.extend(copies(frame, &schema, &target, &split));
 
     let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
-    let mut remarks = Vec::new();
+    let (mut remarks, mut lacking) = (Vec::new(), Lacking::default());
     // Rows that do not train may have levels that the training part lacks, whatever is to happen to those at prediction.
     let lenient = match schema.unseen {
         Unseen::Error => Schema { unseen: Unseen::Zeros, ..schema.clone() },
@@ -166,13 +168,15 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
                 };
                 Error::Data { place: frame.place_of(row, bad.at), reason: format!("{}: {remedy}", bad.reason) }
             })?;
+            remarks.drain(..).for_each(|remark| lacking.add(&remark));
         }
         Ok((features, targets.select(&rows.iter().map(|row| row_of[row]).collect::<Vec<_>>())))
     };
     let parts = [part(&split.train)?, part(&split.valid)?, part(&split.test)?];
-    notes.extend(unseen(&remarks));
+    notes.extend(lacking.note());
     let weights = weights(frame, &split, &parts, settings, target.classes.len())?;
-    Ok(Prepared { schema, target, split, task, notes, settings: settings.clone(), parts, weights })
+    let scaling = scaling(frame, &schema, &target, &split, &parts)?;
+    Ok(Prepared { schema, target, split, task, notes, settings: settings.clone(), parts, scaling, weights })
 }
 
 /// The place of a column that a setting names.
@@ -258,8 +262,8 @@ fn drop_missing(frame: &Frame, schema: &Schema, split: &mut Split) -> Result<Opt
 
 /// How many rows are exact copies, and how many of those stand in two parts.
 fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Option<String> {
-    let names = schema.names().chain([target.name.as_str()]);
-    let places: Vec<usize> = names.filter_map(|name| frame.column(name).ok()).collect();
+    let at: HashMap<&str, usize> = frame.columns().iter().map(String::as_str).zip(0..).collect();
+    let places: Vec<usize> = schema.names().chain([target.name.as_str()]).map(|name| at[name]).collect();
     let mut parts: HashMap<u64, [usize; 3]> = HashMap::new();
     let of_row = |row: usize| {
         let mut hasher = DefaultHasher::new(); // the same keys in every run
@@ -283,18 +287,89 @@ fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Opt
     ))
 }
 
-/// Which levels the training part lacks.
-fn unseen(remarks: &[Remark]) -> Option<String> {
-    let mut names: Vec<String> =
-        remarks.iter().filter(|remark| matches!(remark, Remark::Unseen { .. })).map(ToString::to_string).collect();
-    let rows = names.len();
-    names.sort_unstable();
-    names.dedup();
-    let more = if names.len() > 3 { ", ..." } else { "" };
-    (rows > 0).then(|| {
-        let some = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        format!("{rows} cells outside of the training part have levels that it lacks: {some}{more}")
-    })
+/// Which levels the training part lacks: how many cells, and the first names of the alphabet.
+#[derive(Default)]
+struct Lacking {
+    cells: usize,
+    names: BTreeSet<String>,
+}
+
+impl Lacking {
+    fn add(&mut self, remark: &Remark) {
+        if matches!(remark, Remark::Unseen { .. }) {
+            self.cells += 1;
+            self.names.insert(remark.to_string());
+            if self.names.len() > 4 {
+                self.names.pop_last();
+            }
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        let more = if self.names.len() > 3 { ", ..." } else { "" };
+        (self.cells > 0).then(|| {
+            let some = self.names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            format!("{} cells outside of the training part have levels that it lacks: {some}{more}", self.cells)
+        })
+    }
+}
+
+/// The standardisation of the training part; a number of any part that it cannot hold is refused by its place.
+fn scaling(
+    frame: &Frame,
+    schema: &Schema,
+    target: &Target,
+    split: &Split,
+    parts: &[(Features, Targets); 3],
+) -> Result<Scaling> {
+    let names = schema.features();
+    let refuse = |part: usize, row: usize, name: &str, why: String| {
+        let (at, row) = (frame.column(name)?, [&split.train, &split.valid, &split.test][part][row]);
+        let reason = format!("`{}` {why}: say --na if it means missing, or use another unit", frame.cell(row, at));
+        Err(Error::Data { place: frame.place_of(row, at), reason })
+    };
+    let fit = |of_parts: [Vec<&[f64]>; 3], names: &[&str], centred: &[bool]| -> Result<Scaler> {
+        let each = || (0..3).flat_map(|part| of_parts[part].iter().enumerate().map(move |(row, numbers)| (part, row, *numbers)));
+        for (part, row, numbers) in each() {
+            if let Some(j) = numbers.iter().position(|x| x.abs() > LARGEST) {
+                refuse(part, row, names[j], format!("is beyond {LARGEST:e}"))?;
+            }
+        }
+        let mut scaler = Scaler::of(of_parts[0].iter().copied());
+        if let Some(j) = scaler.sd.iter().position(|sd| *sd < 1.0 / LARGEST) {
+            let place = format!("{}, column `{}`", frame.name(), names[j]);
+            let reason = format!("the training part's standard deviation is below {:e}: use another unit", 1.0 / LARGEST);
+            return Err(Error::Data { place, reason });
+        }
+        scaler.sd.iter_mut().zip(centred).filter(|(_, centred)| **centred).for_each(|(sd, _)| *sd = 1.0);
+        for (part, row, numbers) in each() {
+            if let Some(j) = scaler.apply(numbers).position(|x| !x.is_finite()) {
+                let why = format!("is more than {:e} standard deviations from the training part's mean", f32::MAX);
+                refuse(part, row, names[j], why)?;
+            }
+        }
+        Ok(scaler)
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let centred: Vec<bool> = schema.scales().map(|scale| scale == Scale::Centred).collect();
+    let features = fit([0, 1, 2].map(|part| parts[part].0.iter().collect()), &names, &centred)?;
+    let numbers = [0, 1, 2].map(|part| match &parts[part].1 {
+        Targets::Numbers(numbers) => transformed(numbers, target.transform),
+        Targets::Classes(_) => Vec::new(),
+    });
+    let targets = match target.is_classes() {
+        true => Scaler { mean: Vec::new(), sd: Vec::new() },
+        false => fit([0, 1, 2].map(|part| numbers[part].chunks(1).collect()), &[&target.name], &[false])?,
+    };
+    Ok(Scaling { features, targets })
+}
+
+/// What the model sees of numbers that are predicted.
+fn transformed(numbers: &[f64], transform: Transform) -> Vec<f64> {
+    match transform {
+        Transform::None => numbers.to_vec(),
+        Transform::Log => numbers.iter().map(|y| y.ln()).collect(),
+    }
 }
 
 /// What each row weighs, if not all weigh alike.
@@ -327,10 +402,10 @@ fn weights(
                 let at = frame.column(column)?;
                 let cell = frame.cell(rows[i], at);
                 match frame.dialect(rows[i]).number(cell) {
-                    Some(weight) if weight >= 0.0 => Ok((weight * of_class) as f32),
+                    Some(weight) if weight >= 0.0 && (weight * of_class) as f32 <= MOST_WEIGHT => Ok((weight * of_class) as f32),
                     _ => Err(Error::Data {
                         place: frame.place_of(rows[i], at),
-                        reason: format!("`{cell}` is no weight: expected a number not below 0"),
+                        reason: format!("`{cell}` is no weight: expected a number from 0 to {MOST_WEIGHT:e}"),
                     }),
                 }
             })
@@ -338,6 +413,9 @@ fn weights(
     };
     Ok(Some([of_part(&split.train, &parts[0].1)?, of_part(&split.valid, &parts[1].1)?]))
 }
+
+/// The greatest weight of a row: sums of them are still numbers.
+const MOST_WEIGHT: f32 = 1e30;
 
 /// The share of each class.
 fn frequencies(of_rows: &[usize], classes: usize) -> Vec<f64> {
@@ -362,7 +440,7 @@ impl Prepared {
     ) -> Result<Outcome> {
         let settings = &self.settings;
         let run = Key::new(settings.train.seed);
-        let scaling = self.scaling()?;
+        let scaling = self.scaling.clone();
         let config = settings.model.config(self.schema.width(), self.task);
         config.check()?;
         let [train, valid] = [self.examples(0, &scaling)?, self.examples(1, &scaling)?];
@@ -405,7 +483,7 @@ impl Prepared {
         let monte_carlo = MonteCarlo::new(PASSES);
         let mut model = Model::new(file, trained.model, device);
         if let (Targets::Numbers(numbers), Noise::Constant) = (&valid.1, settings.model.noise) {
-            let numbers = self.transformed(numbers);
+            let numbers = transformed(numbers, self.target.transform);
             let tau = Tau {
                 monte_carlo: model.transformed(&valid.0, Some(&monte_carlo))?.fit_tau(&numbers)?,
                 mean_network: model.transformed(&valid.0, None)?.fit_tau(&numbers)?,
@@ -421,42 +499,13 @@ impl Prepared {
         Ok(Outcome { model, curve: trained.curve, split: self.split.clone() })
     }
 
-    fn scaling(&self) -> Result<Scaling> {
-        let (features, targets) = &self.parts[0];
-        let mut scaler = Scaler::fit(features.iter())?;
-        finite(&scaler, &self.schema.features())?;
-        for (sd, scale) in scaler.sd.iter_mut().zip(self.schema.scales()) {
-            if scale == Scale::Centred {
-                *sd = 1.0;
-            }
-        }
-        let targets = match targets {
-            Targets::Numbers(numbers) => {
-                let scaler = Scaler::fit(self.transformed(numbers).chunks(1))?;
-                finite(&scaler, std::slice::from_ref(&self.target.name))?;
-                scaler
-            }
-            Targets::Classes(_) => Scaler { mean: Vec::new(), sd: Vec::new() },
-        };
-        Ok(Scaling { features: scaler, targets })
-    }
-
-    fn transformed(&self, numbers: &[f64]) -> Vec<f64> {
-        match self.target.transform {
-            Transform::None => numbers.to_vec(),
-            Transform::Log => numbers.iter().map(|y| y.ln()).collect(),
-        }
-    }
-
     fn examples(&self, part: usize, scaling: &Scaling) -> Result<Examples> {
         let (features, targets) = &self.parts[part];
         let inputs = features.iter().flat_map(|row| scaling.features.apply(row)).collect();
         let targets = match (targets, self.task) {
-            (Targets::Numbers(numbers), _) => self
-                .transformed(numbers)
-                .chunks(1)
-                .flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>())
-                .collect(),
+            (Targets::Numbers(numbers), _) => {
+                transformed(numbers, self.target.transform).chunks(1).flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>()).collect()
+            }
             (Targets::Classes(classes), Task::Binary) => classes.iter().map(|&class| class as f32).collect(),
             (Targets::Classes(classes), _) => {
                 let n = self.target.classes.len();
@@ -468,17 +517,6 @@ impl Prepared {
             Some(weights) => examples.with_weights(weights[part].clone()),
             None => Ok(examples),
         }
-    }
-}
-
-/// That the columns have standard deviations that are numbers.
-fn finite(scaler: &Scaler, names: &[String]) -> Result<()> {
-    match scaler.sd.iter().position(|sd| !sd.is_finite()) {
-        Some(at) => Err(Error::Data {
-            place: format!("column `{}`", names[at]),
-            reason: "its numbers are too large for a standard deviation: divide them by one number".to_string(),
-        }),
-        None => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use burn_zoo::{
-    data::Targets,
+    data::{Remark, Targets},
     report,
     uncertainty::MonteCarlo,
     zoo::{Evaluation, Model, Scores},
@@ -99,10 +99,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         bail!("{}: no rows below the header: nothing to judge by", source.frame.name());
     }
     let targets = model.target().read(&source.frame)?;
-    let (features, remarks) = model.read(&source.frame)?;
-    let outside = remarks.iter().filter(|remarks| remarks.iter().any(|remark| remark.is_outside())).count();
+    let mut outside = 0;
+    let features = model.read_each(&source.frame, |remarks| outside += usize::from(remarks.iter().any(Remark::is_outside)))?;
     if outside > 0 {
-        say(&format!("{}: {outside} of {} rows lie outside of what the training saw", args.data, remarks.len()));
+        say(&format!("{}: {outside} of {} rows lie outside of what the training saw", args.data, features.rows()));
     }
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
     let evaluation = model.evaluate(&features, &targets, &monte_carlo, args.interval)?;

@@ -1,6 +1,6 @@
 //! A table of text in memory, as it was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     date,
@@ -17,8 +17,10 @@ pub struct Frame {
     columns: Vec<String>,
     files: Vec<File>,
     text: String,
-    /// Where each cell ends in `text`, row by row.
-    ends: Vec<usize>,
+    /// Where each row begins in `text`.
+    starts: Vec<usize>,
+    /// Where each cell ends in its row's text, row by row: half as large as places in `text`, and most of a table of short cells.
+    ends: Vec<u32>,
     /// The line of each row.
     lines: Vec<u64>,
 }
@@ -41,7 +43,7 @@ impl Frame {
     pub fn read(name: &str, mut reader: TableReader) -> Result<Self, ReadError> {
         let columns = reader.columns().to_vec();
         let (dialect, mut notes) = (reader.dialect().clone(), reader.notes().to_vec());
-        let mut frame = Self { columns, files: Vec::new(), text: String::new(), ends: Vec::new(), lines: Vec::new() };
+        let mut frame = Self::empty(columns);
         for record in reader.records() {
             frame.push(&record?);
         }
@@ -56,19 +58,29 @@ impl Frame {
     /// A table of numbers as text.
     pub fn of(name: &str, table: &Table) -> Self {
         let file = File { name: name.to_string(), dialect: Dialect::default(), first: 0, notes: Vec::new() };
-        let (columns, files) = (table.columns().to_vec(), vec![file]);
-        let mut frame = Self { columns, files, text: String::new(), ends: Vec::new(), lines: Vec::new() };
+        let mut frame = Self { files: vec![file], ..Self::empty(table.columns().to_vec()) };
         for (line, row) in (2..).zip(table.iter()) {
             frame.push(&Record { line, cells: row.iter().map(ToString::to_string).collect() });
         }
         frame
     }
 
+    fn empty(columns: Vec<String>) -> Self {
+        let (text, starts, ends, lines) = Default::default();
+        Self { columns, files: Vec::new(), text, starts, ends, lines }
+    }
+
     fn push(&mut self, record: &Record) {
-        self.lines.push(record.line);
-        for cell in &record.cells {
+        self.push_row(record.line, record.cells.iter().map(String::as_str));
+    }
+
+    fn push_row<'a>(&mut self, line: u64, cells: impl Iterator<Item = &'a str>) {
+        let start = self.text.len();
+        self.lines.push(line);
+        self.starts.push(start);
+        for cell in cells {
             self.text.push_str(cell);
-            self.ends.push(self.text.len());
+            self.ends.push(u32::try_from(self.text.len() - start).expect("the reader refuses rows beyond 64 MiB"));
         }
     }
 
@@ -77,8 +89,9 @@ impl Frame {
     /// # Errors
     /// [`Error::Data`] for a column that it lacks.
     pub fn append(&mut self, other: &Self) -> Result<()> {
+        let places: HashMap<&String, usize> = other.columns.iter().zip(0..).collect();
         let at = |column: &String| {
-            other.columns.iter().position(|name| name == column).ok_or_else(|| {
+            places.get(column).copied().ok_or_else(|| {
                 let place = other.files[0].name.clone();
                 Error::Data { place, reason: format!("no column `{column}`, which {} has", self.files[0].name) }
             })
@@ -89,8 +102,7 @@ impl Frame {
             self.files.push(File { first: rows + file.first, ..file.clone() });
         }
         for row in 0..other.rows() {
-            let cells = order.iter().map(|&column| other.cell(row, column).to_string()).collect();
-            self.push(&Record { line: other.lines[row], cells });
+            self.push_row(other.lines[row], order.iter().map(|&column| other.cell(row, column)));
         }
         Ok(())
     }
@@ -120,9 +132,9 @@ impl Frame {
     /// If there is no such row or column.
     pub fn cell(&self, row: usize, column: usize) -> &str {
         assert!(column < self.columns.len(), "no column {column}");
-        let at = row * self.columns.len() + column;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start..self.ends[at]]
+        let (at, row) = (row * self.columns.len() + column, self.starts[row]);
+        let start = if column == 0 { 0 } else { self.ends[at - 1] };
+        &self.text[row + start as usize..row + self.ends[at] as usize]
     }
 
     /// The times that a column holds, in seconds or in the column's own numbers.

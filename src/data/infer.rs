@@ -38,7 +38,8 @@ impl Schema {
         let mut schema =
             Self { missing: settings.missing, unseen: settings.unseen, columns: Vec::new(), ignored: Vec::new() };
         let mut notes = Vec::new();
-        for (at, name) in frame.columns().iter().enumerate().filter(|(_, name)| !without.contains(&name.as_str())) {
+        let without: HashSet<&str> = without.iter().copied().collect();
+        for (at, name) in frame.columns().iter().enumerate().filter(|(_, name)| !without.contains(name.as_str())) {
             let cells = Cells::of(frame, train, at);
             let found = match said.get(name) {
                 Some(kind) => cells.said(kind, settings)?,

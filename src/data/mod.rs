@@ -12,6 +12,7 @@ mod table;
 mod target;
 
 pub use frame::Frame;
+pub(crate) use scaler::LARGEST;
 pub use scaler::Scaler;
 pub(crate) use schema::Scale;
 pub use schema::{BadCell, Binding, Column, Ignored, Remark, Schema};

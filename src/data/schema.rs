@@ -196,8 +196,9 @@ impl Schema {
     /// # Errors
     /// [`Error::Data`] for the first that is not there; `place` is the file.
     pub fn bind(&self, header: &[String], place: &str) -> Result<Binding<'_>> {
+        let places: HashMap<&str, usize> = header.iter().map(String::as_str).zip(0..).collect();
         let at = |name: &str| {
-            header.iter().position(|column| column == name).ok_or_else(|| Error::Data {
+            places.get(name).copied().ok_or_else(|| Error::Data {
                 place: place.to_string(),
                 reason: format!("no column `{name}`, which the model reads{}", self.nearest(name, header)),
             })

@@ -42,8 +42,9 @@ impl Split {
         check_shares(shares)?;
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
         let mut before = 0;
-        for class in 0..classes.iter().max().map_or(0, |most| most + 1) {
-            let rows: Vec<usize> = (0..classes.len()).filter(|&row| classes[row] == class).collect();
+        let mut rows_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        classes.iter().enumerate().for_each(|(row, &class)| rows_of.entry(class).or_default().push(row));
+        for (class, rows) in rows_of {
             let order = split_key.fold(class as u64).permutation(rows.len());
             // What rounding takes from one class it gives to the next.
             let end = |share: f64| {

@@ -1,6 +1,6 @@
 //! The column that is predicted: numbers or classes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +116,11 @@ impl Target {
         if rows.len() == 1 {
             return Err(Error::Data { place: place(), reason: format!("one row only, `{first}`: nothing to learn") });
         }
-        if rows.iter().all(|&row| frame.cell(row, at) == first) {
+        let same = |row: usize| {
+            let cell = frame.cell(row, at);
+            cell == first || !classes && number(row, cell) == number(rows[0], first)
+        };
+        if rows.iter().all(|&row| same(row)) {
             let what = if classes && !mostly_numbers { "one class only" } else { "one value only" };
             return Err(Error::Data { place: place(), reason: format!("{what}, `{first}`: nothing to learn") });
         }
@@ -153,8 +157,8 @@ impl Target {
             let reason = format!("{} classes in {} rows: {hint}", classes.len(), rows.len());
             return Err(Error::Data { place: format!("{}, column `{name}`", frame.name()), reason });
         }
-        let of_row = |&row: &usize| classes.iter().position(|class| *class == frame.cell(row, at)).expect("a class");
-        let targets = Targets::Classes(rows.iter().map(of_row).collect());
+        let places: HashMap<&str, usize> = classes.iter().copied().zip(0..).collect();
+        let targets = Targets::Classes(rows.iter().map(|&row| places[frame.cell(row, at)]).collect());
         let classes = classes.into_iter().map(str::to_string).collect();
         let target = Self { name: name.to_string(), transform: Transform::None, classes };
         Ok(Found { target, rows, targets, notes })
@@ -178,9 +182,10 @@ impl Target {
             };
             return Ok(Targets::Numbers((0..frame.rows()).map(number).collect::<Result<_>>()?));
         }
+        let places: HashMap<&str, usize> = self.classes.iter().map(String::as_str).zip(0..).collect();
         let class = |row: usize| {
             let cell = frame.cell(row, at);
-            self.classes.iter().position(|class| class == cell).ok_or_else(|| {
+            places.get(cell).copied().ok_or_else(|| {
                 let known = Error::unknown("class", cell, &self.classes).to_string();
                 bad(row, format!("{known} (the model knows `{}`)", self.classes.join("`, `")))
             })

@@ -300,24 +300,47 @@ impl RegressionPrediction {
         let samples = self.samples.as_ref().ok_or(Error::SamplesNotKept)?;
         let (mut means, mut epistemics, mut aleatorics) = (vec![], vec![], vec![]);
         for entry in 0..self.mean.len() {
-            let (row, target) = (entry / self.targets, entry % self.targets);
-            let components = (0..self.passes).map(|pass| self.component(samples, pass, row, target));
-            let (mean, epistemic) = moments(components.clone().map(|component| self.transform.mean(component)));
-            let aleatoric = components.clone().map(|component| self.transform.variance(component)).sum::<f64>();
+            let [mean, epistemic, aleatoric] = self.log_normal(samples, entry);
             if !(mean.is_finite() && (epistemic + aleatoric).is_finite()) {
+                let components = self.components(samples, entry);
                 let largest = components.map(|(mean, _)| mean).fold(f64::NEG_INFINITY, f64::max);
                 let (place, value) = (self.place(entry), format!("exp({largest})"));
                 return Err(Error::Value { place, value, expected: "a prediction whose variance is a finite number" });
             }
             means.push(mean);
             epistemics.push(epistemic);
-            aleatorics.push(aleatoric / self.passes as f64);
+            aleatorics.push(aleatoric);
         }
         (self.mean, self.epistemic) = (means, epistemics);
         if !matches!(self.noise, Noise::Unknown) {
             self.aleatoric = aleatorics;
         }
         Ok(self)
+    }
+
+    /// Mean, epistemic and aleatoric variance of an entry's log-normals.
+    fn log_normal(&self, samples: &Samples, entry: usize) -> [f64; 3] {
+        let components = self.components(samples, entry);
+        let (mean, epistemic) = moments(components.clone().map(|component| Transform::Log.mean(component)));
+        let aleatoric = components.map(|component| Transform::Log.variance(component)).sum::<f64>();
+        [mean, epistemic, aleatoric / self.passes as f64]
+    }
+
+    fn components<'a>(&'a self, samples: &'a Samples, entry: usize) -> impl Iterator<Item = Component> + Clone + 'a {
+        let (row, target) = (entry / self.targets, entry % self.targets);
+        (0..self.passes).map(move |pass| self.component(samples, pass, row, target))
+    }
+
+    /// The first row whose mean or variance is no finite number: as it stands, and if it is `exponentiated`.
+    pub(crate) fn infinite(&self, exponentiated: bool) -> Option<usize> {
+        let finite = |entry: usize| {
+            let aleatoric = self.aleatoric.get(entry).copied().unwrap_or_default();
+            let own = [self.mean[entry], self.epistemic[entry], aleatoric];
+            let log_normal = self.samples.as_ref().filter(|_| exponentiated).map(|samples| self.log_normal(samples, entry));
+            let is_finite = |moments: [f64; 3]| moments.iter().sum::<f64>().is_finite();
+            is_finite(own) && log_normal.is_none_or(is_finite)
+        };
+        (0..self.mean.len()).find(|entry| !finite(*entry)).map(|entry| entry / self.targets)
     }
 
     /// The precision of each target that makes `targets` most likely under the predictive mixture. Fit it on the validation part: on the

@@ -1,6 +1,10 @@
 //! `model.toml`: everything about a model but its weights.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -217,7 +221,8 @@ impl ModelFile {
         // Burn's configs ignore keys that they do not know.
         let known = leaves(&table_of(&file));
         let given = leaves(&text.parse().expect("it was just read"));
-        if let Some((unknown, _)) = given.iter().find(|(path, _)| !known.iter().any(|(known, _)| known == path)) {
+        let names: HashSet<&str> = known.iter().map(|(path, _)| path.as_str()).collect();
+        if let Some((unknown, _)) = given.iter().find(|(path, _)| !names.contains(path.as_str())) {
             let names = known.iter().map(|(path, _)| path.as_str());
             return Err(bad(format!("not a model of this version: {}", Error::unknown("key", unknown, names))));
         }
@@ -260,9 +265,11 @@ impl ModelFile {
                 return Err(bad(format!("{found} {what}: expected {expected}")));
             }
         }
-        let scales = file.scaling.features.sd.iter().chain(&file.scaling.targets.sd);
-        let tau = file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network));
-        match scales.chain(tau).find(|x| !((*x * *x).is_finite() && **x > 0.0)) {
+        let scales = file.scaling.features.sd.iter().chain(&file.scaling.targets.sd).map(|sd| (sd, sd * sd));
+        let tau = file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network)).map(|tau| (tau, *tau));
+        // Variances and precisions are each other's inverses.
+        let is_one = |square: f64| square > 0.0 && square.is_normal() && square.recip().is_normal();
+        match scales.chain(tau).find(|(_, square)| !is_one(*square)).map(|(x, _)| x) {
             Some(x) => Err(bad(format!("a standard deviation or a precision is {x}: expected a positive number"))),
             None => Ok(file),
         }

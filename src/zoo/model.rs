@@ -148,7 +148,7 @@ impl Model {
     /// [`Error::NoRows`]; of rows of numbers, what [`Rows`] says; and as [`MonteCarlo::predict`].
     pub fn predict(&self, rows: &(impl Rows + ?Sized), monte_carlo: &MonteCarlo) -> Result<Prediction> {
         let prediction = monte_carlo.predict(&self.mlp, self.standardise(rows)?)?;
-        self.in_units(prediction, |tau| &tau.monte_carlo)
+        self.in_units(prediction, 0, |tau| &tau.monte_carlo)
     }
 
     /// The same in blocks of rows: `each` gets the rows' range and their prediction.
@@ -162,7 +162,8 @@ impl Model {
         mut each: impl FnMut(Range<usize>, Prediction) -> Result<()>,
     ) -> Result<()> {
         monte_carlo.predict_each(&self.mlp, self.standardise(rows)?, |range, prediction| {
-            each(range, self.in_units(prediction, |tau| &tau.monte_carlo)?)
+            let prediction = self.in_units(prediction, range.start, |tau| &tau.monte_carlo)?;
+            each(range, prediction)
         })
     }
 
@@ -172,7 +173,7 @@ impl Model {
     /// As [`predict`](Self::predict).
     pub fn predict_mean(&self, rows: &(impl Rows + ?Sized)) -> Result<Prediction> {
         let prediction = MonteCarlo::new(1).mean_network(&self.mlp, self.standardise(rows)?)?;
-        self.in_units(prediction, |tau| &tau.mean_network)
+        self.in_units(prediction, 0, |tau| &tau.mean_network)
     }
 
     /// What is predicted before a transform of the target is inverted: the noise is fitted there.
@@ -235,17 +236,26 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] for a column that is not there, and for a cell that the model cannot read.
     pub fn read(&self, frame: &Frame) -> Result<(Features, Vec<Vec<Remark>>)> {
+        let mut remarks = Vec::with_capacity(frame.rows());
+        let features = self.read_each(frame, |of_row| remarks.push(of_row))?;
+        Ok((features, remarks))
+    }
+
+    /// The same, but `each` gets what is worth telling about a row: a table of many rows may hold more of that than of cells.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_each(&self, frame: &Frame, mut each: impl FnMut(Vec<Remark>)) -> Result<Features> {
         let binding = self.schema().bind(frame.columns(), frame.name())?;
         let mut features = Features::new(self.schema().width());
-        let mut remarks = Vec::with_capacity(frame.rows());
         for row in 0..frame.rows() {
             let mut of_row = Vec::new();
             binding
                 .encode(|column| frame.cell(row, column), frame.dialect(row), &mut features.values, &mut of_row)
                 .map_err(|bad| Error::Data { place: frame.place_of(row, bad.at), reason: bad.reason })?;
-            remarks.push(of_row);
+            each(of_row);
         }
-        Ok((features, remarks))
+        Ok(features)
     }
 
     /// Rows on the scale that the network was trained on.
@@ -269,8 +279,8 @@ impl Model {
         Ok(Tensor::from_data(TensorData::new(values, [rows, width]), &self.device))
     }
 
-    /// The network's prediction in the target's unit, with its tau if it has one.
-    fn in_units(&self, prediction: Prediction, tau: fn(&super::Tau) -> &Vec<f64>) -> Result<Prediction> {
+    /// The network's prediction in the target's unit, with its tau if it has one; `first` is the number of its first row.
+    fn in_units(&self, prediction: Prediction, first: usize, tau: fn(&super::Tau) -> &Vec<f64>) -> Result<Prediction> {
         let Prediction::Regression(prediction) = prediction else { return Ok(prediction) };
         let scaler = &self.file.scaling.targets;
         let prediction: RegressionPrediction = prediction.in_units(&scaler.sd, &scaler.mean)?;
@@ -278,7 +288,11 @@ impl Model {
             Some(both) => prediction.with_tau(tau(both))?,
             None => prediction,
         };
-        Ok(Prediction::Regression(self.inverted(prediction)?))
+        let transformed = self.target().transform == Transform::Log;
+        match prediction.infinite(transformed) {
+            Some(row) => Err(Error::NotFinite { row: first + row, pass: 0, value: f32::INFINITY }),
+            None => Ok(Prediction::Regression(self.inverted(prediction)?)),
+        }
     }
 
     /// A prediction of the transformed target as one of the target.
