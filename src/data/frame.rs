@@ -147,6 +147,10 @@ impl Frame {
         if let Some(numbers) = rows.iter().map(number).collect::<Option<Vec<f64>>>() {
             return Ok(numbers);
         }
+        if let Some(&row) = rows.iter().find(|&&row| self.dialect(row).is_missing(self.cell(row, at))) {
+            let reason = "the cell is missing: there is no time to split by".to_string();
+            return Err(Error::Data { place: self.place_of(row, at), reason });
+        }
         let said: BTreeMap<String, ColumnKind> =
             [(name.to_string(), said.cloned().unwrap_or(ColumnKind::Date(None)))].into();
         let others: Vec<&str> = self.columns.iter().map(String::as_str).filter(|column| *column != name).collect();
