@@ -107,6 +107,22 @@ impl Frame {
         Ok(())
     }
 
+    /// The rows of these numbers, in this order, which rises.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut some = Self { text: String::new(), ends: Vec::new(), lines: Vec::new(), ..self.clone() };
+        for (file, of_all) in some.files.iter_mut().zip(&self.files) {
+            file.first = rows.partition_point(|&row| row < of_all.first);
+        }
+        for &row in rows {
+            let cells = (0..self.columns.len()).map(|column| self.cell(row, column).to_string()).collect();
+            some.push(&Record { line: self.lines[row], cells });
+        }
+        some
+    }
+
     /// The names of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
