@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!("| rate | validation log-likelihood, nats | test RMSE | best epoch |");
     println!("|---|---|---|---|");
-    let mut likelihoods = Vec::new();
+    let (mut likelihoods, mut by_seed) = (Vec::new(), Vec::new());
     for rate in RATES {
         let (mut likelihood, mut rmse, mut epochs) = (Vec::new(), Vec::new(), 0);
         for seed in 0..args.seeds {
@@ -50,13 +50,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             rmse.push(test.monte_carlo.get("rmse").ok_or("a regression")?);
             epochs += outcome.model.file().provenance.best_epoch;
         }
+        by_seed.push(likelihood.clone());
         let (likelihood, rmse) = (Estimate::mean(&likelihood)?, Estimate::mean(&rmse)?);
         println!("| {rate} | {} | {} | {:.0} |", shown(&likelihood), shown(&rmse), epochs as f64 / args.seeds as f64);
         likelihoods.push(likelihood);
     }
-    let chosen = one_standard_error(&likelihoods);
     let best = best(&likelihoods);
-    println!("\nthe best is {}; within one standard error of it, {} is the largest: chosen", RATES[best], RATES[chosen]);
+    let loose = one_standard_error(&likelihoods, best);
+    let chosen = paired(&by_seed, best)?;
+    println!("\nthe best rate is {}", RATES[best]);
+    println!("the largest within one standard error of it is {}", RATES[loose]);
+    println!("the largest within one standard error of the differences from it, seed by seed, is {}: chosen", RATES[chosen]);
 
     let of = |value: fn(&Estimate) -> f64| likelihoods.iter().map(value).collect::<Vec<f64>>();
     let error = |estimate: &Estimate| estimate.standard_error.unwrap_or(0.0);
@@ -130,10 +134,21 @@ fn best(likelihoods: &[Estimate]) -> usize {
 }
 
 /// The largest rate that is not worse than the best by more than the best one's standard error: of what cannot be told apart, the most regularised.
-fn one_standard_error(likelihoods: &[Estimate]) -> usize {
-    let best = &likelihoods[best(likelihoods)];
-    let least = best.value - best.standard_error.unwrap_or(0.0);
+fn one_standard_error(likelihoods: &[Estimate], best: usize) -> usize {
+    let least = likelihoods[best].value - likelihoods[best].standard_error.unwrap_or(0.0);
     likelihoods.iter().rposition(|likelihood| likelihood.value >= least).expect("the best itself")
+}
+
+/// The same by the standard error of the differences, seed by seed: all rates see the same rows, so the luck of a split is taken off.
+fn paired(by_seed: &[Vec<f64>], best: usize) -> burn_zoo::Result<usize> {
+    for rate in (best + 1..by_seed.len()).rev() {
+        let differences: Vec<f64> = by_seed[best].iter().zip(&by_seed[rate]).map(|(best, other)| best - other).collect();
+        let difference = Estimate::mean(&differences)?;
+        if difference.value <= difference.standard_error.unwrap_or(0.0) {
+            return Ok(rate);
+        }
+    }
+    Ok(best)
 }
 
 fn shown(estimate: &Estimate) -> String {

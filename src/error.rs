@@ -133,6 +133,11 @@ pub enum Error {
         /// Why not, and what to do.
         reason: String,
     },
+    /// A training without a loss that is a number.
+    #[error(
+        "training failed: the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data"
+    )]
+    NotLearned,
     /// A training that broke off.
     #[error("training failed: {reason}")]
     Training {

@@ -10,8 +10,8 @@ use burn::tensor::Device;
 
 use crate::{
     data::{
-        ClassWeights, Found, Frame, LARGEST, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy, Target, Targets,
-        Transform, Unseen,
+        ClassWeights, ColumnKind, Found, Frame, LARGEST, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy,
+        Target, Targets, Transform, Unseen,
     },
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
@@ -95,13 +95,13 @@ pub fn train_mlp(
 /// `given` says how many rows, one part after the other, train, validate and test, if they are from files of their own.
 ///
 /// # Errors
-/// [`Error::Unknown`] for a column that is not there; [`Error::Config`] for settings that do not fit together or the table; [`Error::Data`] for what
+/// [`Error::Unknown`] for a target that is not there; [`Error::Config`] for settings that do not fit together or the table; [`Error::Data`] for what
 /// the table holds.
 pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings: &Settings) -> Result<Prepared> {
     settings.check()?;
     let Found { target, rows, targets, mut notes } = Target::find(frame, target, &settings.data)?;
-    for name in settings.schema.keys() {
-        frame.column(name)?;
+    for (name, kind) in &settings.schema {
+        column_of(frame, &format!("schema.{name}"), String::from(kind.clone()), name)?;
     }
     let classes = target.is_classes();
     let task = match target.classes.len() {
@@ -112,12 +112,26 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     if !classes && settings.data.weights == ClassWeights::Balanced {
         return Err(Error::config("data.weights", "balanced", format!("none: `{}` has no classes", target.name)));
     }
+    if classes && settings.data.transform == Transform::Log {
+        return Err(Error::config("data.transform", "log", format!("none: `{}` has classes", target.name)));
+    }
+    if let Some(kind) = settings.schema.get(&target.name) {
+        let (fits, task) = match (kind, classes) {
+            (ColumnKind::Numeric, _) => (!classes, "regression"),
+            (ColumnKind::Categorical | ColumnKind::Boolean, _) => (classes, "classes"),
+            _ => (false, "regression or classes"),
+        };
+        if !fits {
+            let expected = format!("nothing of what is predicted: say --task {task}");
+            return Err(Error::config(format!("schema.{}", target.name), String::from(kind.clone()), expected));
+        }
+    }
     let mut split = deal(frame, given, &rows, &targets, settings)?;
 
     let mut without = vec![target.name.as_str()];
     let weight_column = settings.data.weight_column.as_str();
     if !weight_column.is_empty() {
-        frame.column(weight_column)?;
+        column_of(frame, "data.weight_column", weight_column, weight_column)?;
         without.push(weight_column);
     }
     if let SplitBy::Group(group) = &settings.data.split_by
@@ -165,6 +179,18 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     Ok(Prepared { schema, target, split, task, notes, settings: settings.clone(), parts, scaling, weights })
 }
 
+/// The place of a column that a setting names.
+fn column_of(frame: &Frame, setting: &str, value: impl ToString, name: &str) -> Result<usize> {
+    frame.column(name).map_err(|error| {
+        let Error::Unknown { nearest, known, .. } = error else { return error };
+        let columns = match nearest {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("one of `{}`", known.join("`, `")),
+        };
+        Error::config(setting, value, format!("a column of {}: {columns}", frame.name()))
+    })
+}
+
 /// Which rows do what.
 fn deal(
     frame: &Frame,
@@ -181,7 +207,8 @@ fn deal(
         let parts = [of(0), of(1), of(2)];
         if let Some(part) = parts.iter().position(Vec::is_empty) {
             let reason = format!("no row with a target in the {} part", ["training", "validation", "test"][part]);
-            return Err(Error::Data { place: frame.name().to_string(), reason });
+            let place = frame.names().nth(part).unwrap_or(frame.name()).to_string();
+            return Err(Error::Data { place, reason });
         }
         let [train, valid, test] = parts;
         return Ok(Split { train, valid, test });
@@ -189,23 +216,29 @@ fn deal(
     let split = match (&settings.data.split_by, targets) {
         (SplitBy::Auto | SplitBy::Stratified, Targets::Classes(classes)) => Split::stratified(classes, shares, key),
         (SplitBy::Stratified, Targets::Numbers(_)) => {
-            Err(Error::config("data.split_by", "stratified", "another: the target has no classes"))
+            return Err(Error::config("data.split_by", "stratified", "another: the target has no classes"));
         }
         (SplitBy::Auto | SplitBy::Random, _) => Split::random(rows.len(), shares, key),
         (SplitBy::Group(column), _) => {
-            let at = frame.column(column)?;
+            let at = column_of(frame, "data.split_by", &settings.data.split_by, column)?;
             let groups: Vec<&str> = rows.iter().map(|&row| frame.cell(row, at)).collect();
             Split::grouped(&groups, shares, key)
         }
-        (SplitBy::Time(column), _) => Split::by_time(&frame.times(column, rows, settings.schema.get(column))?, shares),
-    }?;
+        (SplitBy::Time(column), _) => {
+            column_of(frame, "data.split_by", &settings.data.split_by, column)?;
+            Split::by_time(&frame.times(column, rows, settings.schema.get(column))?, shares)
+        }
+    };
+    // The shares are checked: there are too few rows.
+    let split = split.map_err(|few| Error::Data { place: frame.name().to_string(), reason: few.to_string() })?;
     let split = split.of(rows);
     // A class that nothing was trained on would be predicted never, and missed always.
     if let Targets::Classes(classes) = targets {
         let class_of: HashMap<usize, usize> = rows.iter().copied().zip(classes.iter().copied()).collect();
         let trained: std::collections::HashSet<usize> = split.train.iter().map(|row| class_of[row]).collect();
         if let Some(row) = split.valid.iter().chain(&split.test).find(|row| !trained.contains(&class_of[*row])) {
-            let reason = "this class does not occur in the training part: say --set data.split_by=stratified, or more rows";
+            let reason =
+                "this class does not occur in the training part: say --set data.split_by=stratified, or more rows";
             return Err(Error::Data { place: frame.place(*row), reason: reason.to_string() });
         }
     }

@@ -118,7 +118,9 @@ impl Settings {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
             let value = text.lines().nth(line).unwrap_or_default().trim().to_string();
-            Error::Value { place: format!("line {}", line + 1), value, expected: "TOML" }
+            let twice = error.message().contains("duplicate key");
+            let expected = if twice { "the first of its name" } else { "TOML" };
+            Error::Value { place: format!("line {}", line + 1), value, expected }
         })?;
         Self::default().overlay(leaves(&table))
     }
@@ -133,6 +135,9 @@ impl Settings {
                 let kind: Result<ColumnKind, _> = value.clone().try_into();
                 kind.map_err(|error: toml::de::Error| Error::config(&path, value, expected(error.message())))?;
                 continue;
+            }
+            if whole.contains_key(&path) {
+                return Err(Error::config(&path, value, format!("settings in the section [{path}]")));
             }
             let names = known.iter().map(|(path, _)| path.clone());
             let default = known.iter().find(|(known, _)| *known == path);
@@ -153,7 +158,7 @@ impl Settings {
     }
 }
 
-/// What stands beside each setting in a template.
+/// All settings in the order of a template, and what stands beside each.
 const ABOUT: [(&str, &str); 34] = [
     ("model.hidden", "units of each hidden layer"),
     ("model.activation", "relu, tanh, sigmoid, gelu, silu, elu, selu"),
@@ -194,15 +199,18 @@ const ABOUT: [(&str, &str); 34] = [
 impl Settings {
     /// All settings with their defaults as TOML, and what each means.
     pub fn template() -> String {
-        let about = |path: &str| ABOUT.iter().find(|(known, _)| *known == path).map_or("", |(_, about)| *about);
-        let whole = table_of(&Self::default());
+        let defaults = leaves(&table_of(&Self::default()));
         let mut text = "# Settings of a training, with their defaults.\n".to_string();
-        for (section, settings) in &whole {
-            text += &format!("\n[{section}]");
-            text += &if section == "schema" { format!("  # {}\n# price = \"numeric\"\n", about(section)) } else { "\n".to_string() };
-            for (name, value) in settings.as_table().expect("a section") {
-                let setting = format!("{name} = {value}");
-                text += &format!("{setting:<27} # {}\n", about(&format!("{section}.{name}")));
+        let mut last = "";
+        for (path, about) in ABOUT {
+            let (section, name) = path.split_once('.').unwrap_or((path, ""));
+            if section != last {
+                text += &format!("\n[{section}]\n");
+                last = section;
+            }
+            match defaults.iter().find(|(known, _)| known == path) {
+                Some((_, value)) => text += &format!("{:<27} # {about}\n", format!("{name} = {value}")),
+                None => text += &format!("# price = \"numeric\"         # {about}\n"),
             }
         }
         text

@@ -419,7 +419,7 @@ fn a_prediction_that_cannot_be_made_says_why() {
         (
             "mlp/wine-red --input in.csv --passes 0",
             2,
-            "invalid value '0' for '--passes <PASSES>': 0 is not in 1..=1000000",
+            "invalid value '0' for '--passes <PASSES>': expected a whole number from 1 to 1000000",
         ),
         (
             "mlp/wine-red --input in.csv --memory 1T",
@@ -455,7 +455,12 @@ fn a_device_that_is_not_compiled_in_names_its_feature() {
 
 #[test]
 fn a_command_that_is_none_is_told_the_nearest_or_all() {
-    refused(here(), &[], 2, "no command: expected one of list, show, config, check, train, predict, evaluate, devices, completions (burn-zoo --help)");
+    refused(
+        here(),
+        &[],
+        2,
+        "no command: expected one of list, show, config, check, train, predict, evaluate, devices, completions (burn-zoo --help)",
+    );
     refused(here(), &["predcit"], 2, "unrecognized subcommand 'predcit'; a similar subcommand exists: 'predict'");
 }
 
@@ -545,7 +550,11 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
             2,
             "`data.split` is [0.9, 0.1, 0.0]: expected three positive shares that add up to 1".to_string(),
         ),
-        ("mlp --data wine-rde --out o", 2, "wine-rde: no such file, and unknown data set `wine-rde`: did you mean `wine-red`?".to_string()),
+        (
+            "mlp --data wine-rde --out o",
+            2,
+            "wine-rde: no such file, and unknown data set `wine-rde`: did you mean `wine-red`?".to_string(),
+        ),
         (
             "mpl --data wine-red --out o",
             2,
@@ -554,7 +563,7 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
         (
             "mlp --data wine-red --out o --target qualty",
             2,
-            "unknown column `qualty`: did you mean `quality`?".to_string(),
+            "wine-red: unknown column `qualty`: did you mean `quality`?".to_string(),
         ),
         ("mlp --data wine-red --out there", 1, "there: there is something already: choose a new directory".to_string()),
         ("mlp --data wine-red --out file/o", 1, "file/o: Not a directory (os error 20)".to_string()),

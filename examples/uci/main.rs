@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use burn_zoo::{DeviceSpec, uncertainty::metrics::Mean};
+use burn_zoo::{DeviceSpec, uncertainty::metrics::Estimate};
 use clap::{Parser, builder::PossibleValuesParser};
 use protocol::{Data, EXPERIMENTS, Outcome, Paper, Protocol, Result, SETS, Set, run};
 
@@ -158,7 +158,7 @@ fn print_summary(summary: &[(&Set, Vec<Row>)]) -> Result<()> {
             rows.len(),
             text(ours, d),
             text(paper, d),
-            ours.mean / paper.mean,
+            ours.value / paper.value,
             text(mean(rows, |(ours, _)| ours.log_likelihood)?, 3),
             text(mean(rows, |(_, paper)| paper.log_likelihood)?, 3),
             text(mean(rows, |(ours, paper)| ours.log_likelihood - paper.log_likelihood)?, 3),
@@ -224,10 +224,10 @@ fn digits(set: &Set) -> [usize; 2] {
     if set.tau > 100.0 { [5, 0] } else { [3, 4] }
 }
 
-fn mean(rows: &[Row], value: fn(&Row) -> f64) -> Result<Mean> {
-    Ok(Mean::of(&rows.iter().map(value).collect::<Vec<_>>())?)
+fn mean(rows: &[Row], value: fn(&Row) -> f64) -> Result<Estimate> {
+    Ok(Estimate::mean(&rows.iter().map(value).collect::<Vec<_>>())?)
 }
 
-fn text(Mean { mean, standard_error }: Mean, digits: usize) -> String {
-    format!("{mean:.digits$} ± {standard_error:.digits$}")
+fn text(Estimate { value, standard_error }: Estimate, digits: usize) -> String {
+    format!("{value:.digits$} ± {:.digits$}", standard_error.unwrap_or(0.0))
 }

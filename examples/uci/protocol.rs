@@ -17,7 +17,7 @@ use burn_zoo::{
     train::{Examples, OptimizerKind, TrainConfig, fit_epochs},
     uncertainty::{
         MonteCarlo, RegressionPrediction,
-        metrics::{Mean, rmse},
+        metrics::{Estimate, rmse},
     },
 };
 
@@ -218,14 +218,14 @@ pub fn run(data: &Data, set: &Set, split: usize, protocol: &Protocol, device: &D
     let truth = data.targets(test);
     let coverage = |prediction: &RegressionPrediction| prediction.interval(LEVEL)?.coverage(&truth);
     let log_likelihood = |prediction: &RegressionPrediction| -> burn_zoo::Result<f64> {
-        Ok(Mean::of(&prediction.log_likelihood(&truth)?)?.mean)
+        Ok(Estimate::mean(&prediction.log_likelihood(&truth)?)?.value)
     };
     let of_part = part.monte_carlo(data, test, protocol, key)?.with_tau(&tau)?;
     let with_paper_tau = prediction.clone().with_tau(&[set.tau])?;
     let with_fitted_tau = prediction.with_tau(&tau)?;
     Ok(Outcome {
-        rmse: rmse(with_paper_tau.mean(), &truth)?,
-        mean_network_rmse: rmse(mean_network.mean(), &truth)?,
+        rmse: rmse(with_paper_tau.mean(), &truth)?.value,
+        mean_network_rmse: rmse(mean_network.mean(), &truth)?.value,
         log_likelihood: log_likelihood(&with_paper_tau)?,
         fitted_tau: tau[0],
         fitted_log_likelihood: log_likelihood(&with_fitted_tau)?,

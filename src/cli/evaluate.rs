@@ -5,19 +5,19 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use burn_zoo::{
     data::{Remark, Targets},
     report,
     uncertainty::MonteCarlo,
     zoo::{Evaluation, Model, Scores},
 };
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde_json::{Map, Value, json};
 
 use super::{
     OnDevice,
-    numbers::{bytes, fixed, level, significant},
+    numbers::{bytes, fixed, level, passes, significant, whole},
     open,
     reading::Reading,
     tables::Source,
@@ -36,12 +36,13 @@ pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
     model: String,
     /// A file with a table, - for standard input, or a built-in table
-    #[arg(long, value_name = "FILE|NAME")]
+    #[arg(long, value_name = "FILE|NAME", value_parser = NonEmptyStringValueParser::new())]
     data: String,
     /// The number of sampled networks
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 50, value_parser = passes)]
     passes: u32,
-    /// The probability that the interval of coverage and width shall hold
+    /// The probability, between 0 and 1, that the interval of coverage and width
+    /// shall hold
     #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
     interval: f64,
     /// How to write the scores
@@ -49,21 +50,21 @@ pub struct Args {
     format: Format,
     /// Draw what was predicted against what was true, or how far probabilities
     /// can be believed, into a file (.svg or .png)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = picture)]
     plot: Option<PathBuf>,
-    /// Draws the networks
-    #[arg(long, default_value_t = 0)]
+    /// Draws the networks: a whole number
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole)]
     seed: u64,
-    /// At most so many bytes for samples
+    /// At most so many bytes for samples, such as 65536, 512M or 2G
     #[arg(long, default_value = "512M", value_parser = bytes)]
     memory: usize,
     /// Say nothing but errors on standard error
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
     device: OnDevice,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -115,17 +116,23 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                 args.interval,
                 &model.target().name,
             )?,
-            Targets::Classes(classes) => report::reliability(
-                &prediction.classes()?.classified(classes)?.reliability(15),
-                &format!("{}: {}", args.model, model.target().name),
-            ),
+            Targets::Classes(classes) => {
+                report::reliability(&prediction.classes()?.classified(classes)?.reliability(15), &model.target().name)
+            }
         };
-        figure.save(path).with_context(|| path.display().to_string())?;
+        figure.save(path)?;
     }
     match args.format {
         Format::Table => Ok(write_evaluation(&evaluation, out)?),
         Format::Json => Ok(writeln!(out, "{}", json_of(args, &model, &evaluation))?),
     }
+}
+
+/// The name of a figure, of an argument.
+fn picture(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let known = path.extension().is_some_and(|end| ["svg", "png"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+    if known { Ok(path) } else { Err("expected a name that ends in .svg or .png".to_string()) }
 }
 
 /// The scores of each way to predict, with their names.

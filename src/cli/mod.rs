@@ -45,12 +45,15 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The variable of the environment that chooses a device.
+const DEVICE: &str = "BURN_ZOO_DEVICE";
+
 /// The device of a command that computes
 #[derive(Clone, clap::Args)]
 struct OnDevice {
     /// Where to compute, such as flex, ndarray, wgpu:discrete:0 [default: the
     /// first of flex, ndarray that is compiled in]
-    #[arg(long, value_name = "DEVICE", env = "BURN_ZOO_DEVICE", hide_env_values = true)]
+    #[arg(long, value_name = "DEVICE", env = DEVICE, hide_env_values = true, value_parser = device)]
     device: Option<DeviceSpec>,
 }
 
@@ -58,6 +61,20 @@ impl OnDevice {
     fn spec(&self) -> DeviceSpec {
         self.device.unwrap_or(DeviceSpec::default_spec())
     }
+
+    /// The device that the arguments name, whatever the environment says.
+    fn of_arguments(&self) -> Option<DeviceSpec> {
+        self.device.filter(|device| !is_of_environment(&device.to_string()))
+    }
+}
+
+fn device(text: &str) -> Result<DeviceSpec, String> {
+    let from = if is_of_environment(text) { format!(" ({DEVICE} says so)") } else { String::new() };
+    text.parse().map_err(|error| format!("{error}{from}"))
+}
+
+fn is_of_environment(device: &str) -> bool {
+    std::env::var(DEVICE).is_ok_and(|said| said == device)
 }
 
 /// How a listing is written
@@ -95,11 +112,13 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
         Err(help) => {
-            let _ = help.print(); // a closed pipe is success
-            return ExitCode::SUCCESS;
+            return match help.print() {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => failed(&of_stdout(error).into()),
+                _ => ExitCode::SUCCESS,
+            };
         }
     };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(Stdout(io::stdout().lock()));
     let done = match cli.command {
         Command::List(args) => list::run(&args, &mut out),
         Command::Show(args) => show::run(&args, &mut out),
@@ -116,10 +135,31 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = out.flush(); // whole records that were already made
-            complain(&format!("error: {}", with_causes(&error)));
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+            failed(&error)
         }
     }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    complain(&format!("error: {}", with_causes(error)));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}
+
+/// Standard output, whose errors say that it was that.
+struct Stdout(io::StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(of_stdout)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(of_stdout)
+    }
+}
+
+fn of_stdout(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("standard output: {error}"))
 }
 
 /// One line on standard error, if anybody reads it.

@@ -20,6 +20,17 @@ pub fn level(text: &str) -> Result<f64, String> {
     level.ok_or_else(|| "expected a probability between 0 and 1".to_string())
 }
 
+/// A number of passes, of an argument.
+pub fn passes(text: &str) -> Result<u32, String> {
+    let passes = text.parse().ok().filter(|passes| (1..=1_000_000).contains(passes));
+    passes.ok_or_else(|| "expected a whole number from 1 to 1000000".to_string())
+}
+
+/// A seed or a count, of an argument.
+pub fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
 /// A size in bytes: `512M`, `2G`, `65536`.
 pub fn bytes(text: &str) -> Result<usize, String> {
     let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());

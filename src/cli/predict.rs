@@ -16,13 +16,13 @@ use burn_zoo::{
     uncertainty::{MonteCarlo, Prediction},
     zoo::{Features, Model},
 };
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use csv::WriterBuilder;
 use serde_json::{Map, Value, json};
 
 use super::{
     Aligned, OnDevice, Usage,
-    numbers::{bytes, fixed, level, significant},
+    numbers::{bytes, fixed, level, passes, significant, whole},
     one_line, open,
     progress::Rows,
     reading::Reading,
@@ -44,12 +44,13 @@ pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
     model: String,
     /// A file with a table, or - for standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
     input: String,
     /// The number of sampled networks
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 50, value_parser = passes)]
     passes: u32,
-    /// The probability that an interval shall hold; may be given several times
+    /// The probability, between 0 and 1, that an interval shall hold; may be
+    /// given several times
     #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
     interval: Vec<f64>,
     /// How to write the predictions
@@ -58,11 +59,11 @@ pub struct Args {
     /// What to do with a row that cannot be predicted
     #[arg(long, value_enum, default_value_t)]
     on_error: OnError,
-    /// Draws the networks
-    #[arg(long, default_value_t = 0)]
+    /// Draws the networks: a whole number
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole)]
     seed: u64,
-    /// At most so many bytes for samples, a row at least; smaller blocks, same
-    /// numbers
+    /// At most so many bytes for samples, such as 65536, 512M or 2G, and a row at
+    /// least; smaller blocks, same numbers
     #[arg(long, default_value = "512M", value_parser = bytes)]
     memory: usize,
     /// Leave out the columns that the model does not use
@@ -72,9 +73,9 @@ pub struct Args {
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
     device: OnDevice,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -289,11 +290,7 @@ struct Columns {
 
 impl Columns {
     fn new(model: &Model, header: &[String], binding: &Binding, args: &Args) -> Result<Self> {
-        let used: HashSet<usize> = binding.places().iter().copied().collect();
-        let passed: Vec<usize> =
-            (0..header.len()).filter(|column| !args.no_passthrough && !used.contains(column)).collect();
-        let mut names: Vec<String> = passed.iter().map(|&column| header[column].clone()).collect();
-        let mut noise = true;
+        let (mut names, mut noise) = (Vec::new(), true);
         if model.target().is_classes() {
             names.extend(["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from));
             names.extend(model.target().classes.iter().map(|class| format!("p_{class}")));
@@ -307,9 +304,15 @@ impl Columns {
                 names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
             }
         }
-        let predicted = names.len() - passed.len();
+        let predicted = names.len();
         names.push("outside".to_string());
         names.extend((args.on_error == OnError::Mark).then(|| "error".to_string()));
+        let used: HashSet<usize> = binding.places().iter().copied().collect();
+        // A target that is called as a column of the prediction, such as `class`, would be told twice.
+        let told = |name: &String| *name == model.target().name && names.contains(name);
+        let passes = |column: &usize| !args.no_passthrough && !used.contains(column) && !told(&header[*column]);
+        let passed: Vec<usize> = (0..header.len()).filter(passes).collect();
+        let names = [passed.iter().map(|&column| header[column].clone()).collect(), names].concat();
         // Two of a name would be one in JSON.
         if let Some(name) = twice(&names) {
             bail!(

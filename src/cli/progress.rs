@@ -42,9 +42,14 @@ impl Report {
         Self { shape, with_learning_rate, done: Arc::default() }
     }
 
-    /// How many epochs are on the disk, for whoever interrupts.
-    pub fn epochs(&self) -> Arc<AtomicUsize> {
-        self.done.clone()
+    /// For whoever interrupts: clears the bar, and tells how many epochs are on the disk.
+    pub fn interrupted(&self) -> impl Fn() -> usize + Send + 'static {
+        let bar = if let Shape::Bar(bar) = &self.shape { Some(bar.clone()) } else { None };
+        let done = self.done.clone();
+        move || {
+            bar.iter().for_each(ProgressBar::finish_and_clear);
+            done.load(Ordering::SeqCst)
+        }
     }
 
     /// The learning rate, where it changes.

@@ -9,6 +9,8 @@ use burn_zoo::{
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::numbers::whole;
+
 /// The dialect of a table; what is not said is detected
 #[derive(Clone, Debug, Default, clap::Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Reading")]
@@ -20,7 +22,7 @@ pub struct Reading {
     #[arg(long, value_enum, value_name = "MARK")]
     decimal: Option<Mark>,
     /// The mark between a number's thousands [default: none]
-    #[arg(long, value_name = "CHAR")]
+    #[arg(long, value_name = "CHAR", value_parser = character)]
     thousands: Option<char>,
     /// What cells with delimiters in them stand in [default: double]
     #[arg(long, value_enum, value_name = "KIND")]
@@ -33,7 +35,7 @@ pub struct Reading {
     #[arg(long, conflicts_with = "header")]
     no_header: bool,
     /// Skip so many lines before the header
-    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    #[arg(long, value_name = "LINES", default_value_t = 0, value_parser = whole)]
     skip: u64,
 }
 
@@ -48,6 +50,10 @@ enum Quotes {
     Double,
     Single,
     None,
+}
+
+fn character(text: &str) -> Result<char, String> {
+    text.parse().map_err(|_| "expected one character".to_string())
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

@@ -17,6 +17,11 @@ pub struct Source {
     pub sha256: String,
 }
 
+/// What a table is called in messages.
+pub fn shown(name: &str) -> &str {
+    if name == "-" { "standard input" } else { name }
+}
+
 impl Source {
     /// Reads a file, standard input for `-`, or a built-in table; these cells are missing besides the usual ones.
     pub fn read(name: &str, reading: &Reading, missing: &[String]) -> Result<Self> {
@@ -24,7 +29,7 @@ impl Source {
             let frame = Frame::of(name, &built_in.table());
             return Ok(Self { frame, sha256: built_in.sha256() });
         }
-        let shown = if name == "-" { "standard input" } else { name };
+        let shown = shown(name);
         let mut bytes = Vec::new();
         match name {
             "-" => drop(stdin().read_to_end(&mut bytes).context(shown.to_string())?),

@@ -4,26 +4,30 @@ use std::{
     fs,
     io::{Write, stderr},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use burn_zoo::{
-    DeviceSpec,
+    DeviceSpec, Error,
     data::{self, ColumnKind, TaskChoice},
     recipe::{self, Origin, Prepared},
     report::Figure,
     settings::Settings,
     train::Epoch,
+    zoo::ModelFile,
 };
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnDevice, Usage, check, complain, evaluate::write_evaluation, one_line, progress::Report, reading::Reading, tables::Source, usage,
+    OnDevice, Usage, check, complain,
+    evaluate::write_evaluation,
+    numbers::whole,
+    one_line,
+    progress::Report,
+    reading::Reading,
+    tables::{Source, shown},
+    usage,
 };
 
 /// Train a model on a table, and save it with its preprocessing
@@ -39,20 +43,20 @@ pub struct Args {
     #[arg(value_name = "FAMILY|CONFIG.toml", required_unless_present = "resume")]
     family: Option<String>,
     /// The table: a file, - for standard input, or wine-red
-    #[arg(long, value_name = "FILE|NAME", required_unless_present = "resume")]
+    #[arg(long, value_name = "FILE|NAME", required_unless_present = "resume", value_parser = NonEmptyStringValueParser::new())]
     data: Option<String>,
     /// A table of its own to stop the training by and to fit the noise to
-    #[arg(long, value_name = "FILE", requires = "test")]
+    #[arg(long, value_name = "FILE", requires = "test", value_parser = NonEmptyStringValueParser::new())]
     valid: Option<String>,
     /// A table of its own for the scores
-    #[arg(long, value_name = "FILE", requires = "valid")]
+    #[arg(long, value_name = "FILE", requires = "valid", value_parser = NonEmptyStringValueParser::new())]
     test: Option<String>,
     /// The directory to write; it must not exist
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     out: Option<PathBuf>,
     /// Go on with a training that was interrupted, to the same model: the
     /// directory that it was to write
-    #[arg(long, value_name = "DIR", exclusive = true)]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ANEW)]
     resume: Option<PathBuf>,
     /// The column to predict [default: a built-in table's usual one]
     #[arg(long, value_name = "COLUMN")]
@@ -72,17 +76,40 @@ pub struct Args {
     /// be given several times (all of them: burn-zoo config mlp)
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Draws split, initial weights, order and masks [default: 0]
-    #[arg(long)]
+    /// Draws split, initial weights, order and masks: a whole number
+    /// [default: 0]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole)]
     seed: Option<u64>,
     /// Say nothing while it works
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
     device: OnDevice,
+    #[command(flatten)]
+    reading: Reading,
 }
+
+/// What a training is begun with, and not gone on with.
+const ANEW: [&str; 18] = [
+    "family",
+    "data",
+    "valid",
+    "test",
+    "out",
+    "target",
+    "task",
+    "columns",
+    "missing",
+    "set",
+    "seed",
+    "delimiter",
+    "decimal",
+    "thousands",
+    "quote",
+    "header",
+    "no_header",
+    "skip",
+];
 
 #[derive(Clone, Copy, ValueEnum)]
 enum TaskKind {
@@ -95,20 +122,23 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match &args.resume {
         Some(directory) => {
             let (job, unfinished) = Unfinished::open(directory)?;
+            if let Some(other) = args.device.of_arguments().filter(|device| device.to_string() != job.device) {
+                return Err(
+                    Usage(format!("--device {other}: this training began on {}, and ends there", job.device)).into()
+                );
+            }
             job.run(&unfinished, args.quiet, out)
         }
         None => {
             let job = Job::new(args)?;
-            if job.out.symlink_metadata().is_ok() {
-                bail!("{}: there is something already: choose a new directory", job.out.display());
-            }
+            check_free(&job.out)?;
             check_place(&job.out)?;
             let unfinished = Unfinished::of(&job.out);
             if unfinished.directory.symlink_metadata().is_ok() {
                 bail!(
-                    "{}: an unfinished training: go on with `burn-zoo train --resume {}`, or remove that directory",
+                    "{}: an unfinished training: go on with `{}`, or remove that directory",
                     unfinished.directory.display(),
-                    word(&job.out.display().to_string())
+                    job.resume()
                 );
             }
             job.run(&unfinished, args.quiet, out)
@@ -134,7 +164,7 @@ impl Job {
             unreachable!("clap asks for them");
         };
         Ok(Self {
-            out: out.clone(),
+            out: out.components().collect(), // without a slash behind
             tables: [Some(data), args.valid.as_ref(), args.test.as_ref()].into_iter().flatten().cloned().collect(),
             target: args.target.clone(),
             reading: args.reading.clone(),
@@ -142,6 +172,12 @@ impl Job {
             command: command(),
             settings: settings(family, args)?,
         })
+    }
+
+    /// The command that goes on with it.
+    fn resume(&self) -> String {
+        let table = if self.tables.iter().any(|table| table == "-") { " < TABLE" } else { "" };
+        format!("burn-zoo train --resume {}{table}", word(&self.out.display().to_string()))
     }
 
     fn run(&self, unfinished: &Unfinished, quiet: bool, out: &mut dyn Write) -> Result<()> {
@@ -172,24 +208,37 @@ impl Job {
         let mut frame = frames.next().expect("a table");
         frames.try_for_each(|part| frame.append(&part))?;
         frame.notes().for_each(|note| say(&format!("note: {note}")));
-        frame.column(&target).map_err(usage)?;
+        frame.column(&target).map_err(|error| Usage(format!("{}: {error}", frame.name())))?;
         let given = <[usize; 3]>::try_from(rows).ok();
-        let prepared = recipe::prepare(&frame, given, &target, &self.settings)?;
+        let prepared = recipe::prepare(&frame, given, &target, &self.settings).map_err(|error| match error {
+            Error::Config { .. } | Error::Unknown { .. } => usage(error),
+            other => other.into(),
+        })?;
         drop(frame); // text: the features are numbers by now
         prepared.notes.iter().for_each(|note| say(&format!("note: {note}")));
         say(&stated(&prepared));
 
         unfinished.begin(self, &sha256)?;
         let report = Report::new(quiet, &self.settings.train);
-        stop_on_interrupt(&self.out, report.epochs());
+        stop_on_interrupt(self.resume(), report.interrupted());
         let outcome = prepared.train(origin, &device, report, Some(&unfinished.checkpoint()));
-        // A training that cannot be is not unfinished.
-        let outcome = outcome.inspect_err(|error| {
-            if !matches!(error, burn_zoo::Error::Checkpoint { .. } | burn_zoo::Error::Io { .. }) {
+        let outcome = outcome.map_err(|error| match error {
+            Error::Checkpoint { .. } => anyhow!("{error}: remove {} and begin again", unfinished.directory.display()),
+            // What broke off may go on; what cannot be is not unfinished.
+            Error::Io { .. } | Error::Training { .. } | Error::Device { .. } => {
+                anyhow!("{error}: go on with `{}`", self.resume())
+            }
+            other => {
                 unfinished.end();
+                other.into()
             }
         })?;
-        outcome.model.save(&self.out, &curve(&outcome.curve))?;
+        // Whatever interrupts, what is half-written is among what is unfinished.
+        let whole = unfinished.directory.join(MODEL);
+        let _ = fs::remove_dir_all(&whole); // of a training that was killed here
+        outcome.model.save(&whole, &curve(&outcome.curve))?;
+        check_free(&self.out)?;
+        fs::rename(&whole, &self.out).with_context(|| self.out.display().to_string())?;
         unfinished.end();
         let best = outcome.model.file().provenance.best_epoch;
         say(&format!("saved {} (epoch {best} of {})", self.out.display(), outcome.curve.len()));
@@ -220,33 +269,37 @@ struct Run {
 impl Unfinished {
     /// That of a directory to write.
     fn of(out: &Path) -> Self {
-        let mut name = out.as_os_str().to_os_string();
+        let mut name = out.components().collect::<PathBuf>().into_os_string();
         name.push(SUFFIX);
         Self { directory: name.into() }
     }
 
     /// The training whose output was to be `out`; its own directory is understood, too.
     fn open(out: &Path) -> Result<(Job, Self)> {
-        let text = out.to_string_lossy();
-        let out = std::path::absolute(text.strip_suffix('/').unwrap_or(&text).strip_suffix(SUFFIX).unwrap_or(&text))?;
-        let (unfinished, shown) = (Self::of(&out), out.display());
+        let given = out.components().collect::<PathBuf>().to_string_lossy().into_owned();
+        let shown = given.strip_suffix(SUFFIX).unwrap_or(&given); // as the user calls it
+        let left = format!("{shown}{SUFFIX}");
+        let out = std::path::absolute(shown)?;
+        let unfinished = Self::of(&out);
+        let path = unfinished.directory.join(RUN);
         if out.exists() {
-            unfinished.end();
+            if ModelFile::open(&out).is_err() {
+                bail!("{shown}: nothing to resume: this is no directory that `train` was to write");
+            }
+            if path.exists() {
+                unfinished.end();
+            }
             bail!("{shown}: this training has ended: nothing to go on with");
         }
         if !unfinished.directory.exists() {
-            bail!("{shown}: nothing to resume: there is no {}", unfinished.directory.display());
+            bail!("{shown}: nothing to resume: there is no {left}");
         }
-        let path = unfinished.directory.join(RUN);
         if !path.exists() {
-            let directory = unfinished.directory.display();
-            bail!("{shown}: nothing to resume yet: it was interrupted before it began; remove {directory} and begin again");
+            bail!("{shown}: nothing to resume yet: there is no {left}/{RUN}; remove {left} and begin again");
         }
-        let place = path.display().to_string();
-        let text = fs::read_to_string(&path).with_context(|| place.clone())?;
-        let run: Run = toml::from_str(&text).map_err(|error| anyhow!("{place}: damaged: {}", error.message()))?;
+        let run = Run::read(&path, &format!("{left}/{RUN}"))?;
         if run.version != env!("CARGO_PKG_VERSION") {
-            bail!("{place}: begun by burn-zoo {}, which must end it", run.version);
+            bail!("{left}/{RUN}: begun by burn-zoo {}, which must end it", run.version);
         }
         std::env::set_current_dir(&run.directory).with_context(|| run.directory.display().to_string())?;
         Ok((Job { out, ..run.job }, unfinished))
@@ -255,10 +308,10 @@ impl Unfinished {
     /// Notes what is needed to go on, or that the tables are still those that were noted.
     fn begin(&self, job: &Job, sha256: &[String]) -> Result<()> {
         let path = self.directory.join(RUN);
-        if let Ok(text) = fs::read_to_string(&path) {
-            let run: Run = toml::from_str(&text).context(path.display().to_string())?;
+        if path.exists() {
+            let run = Run::read(&path, &path.display().to_string())?;
             return match run.sha256.iter().zip(sha256).position(|(was, is)| was != is) {
-                Some(at) => bail!("{}: it has changed since the training began", job.tables[at]),
+                Some(at) => bail!("{}: it has changed since the training began: put it back", shown(&job.tables[at])),
                 None => Ok(()),
             };
         }
@@ -279,20 +332,41 @@ impl Unfinished {
         self.directory.join("checkpoint")
     }
 
-    /// The output is whole, or will never be.
+    /// The output is whole, or will never be. Removes what is ours.
     fn end(&self) {
-        let _ = fs::remove_dir_all(&self.directory); // what is left harms nobody
+        let Ok(entries) = fs::read_dir(&self.directory) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let name = name.strip_prefix('.').unwrap_or(&name);
+            // What is left harms nobody.
+            let _ = match name.split('.').next() {
+                Some(MODEL) => fs::remove_dir_all(entry.path()),
+                Some("checkpoint" | "run") => fs::remove_file(entry.path()),
+                _ => Ok(()),
+            };
+        }
+        let _ = fs::remove_dir(&self.directory);
+    }
+}
+
+impl Run {
+    /// Reads the file, which messages call `place`.
+    fn read(path: &Path, place: &str) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| place.to_string())?;
+        toml::from_str(&text).map_err(|error| anyhow!("{place}: damaged: {}", error.message()))
     }
 }
 
 const SUFFIX: &str = ".unfinished";
 const RUN: &str = "run.toml";
+/// The output, before it is where it belongs.
+const MODEL: &str = "model";
 
-/// On Ctrl-C (and a polite kill), says how to go on and ends: each epoch's checkpoint is on the disk whole.
-fn stop_on_interrupt(out: &Path, epochs: Arc<AtomicUsize>) {
-    let resume = format!("burn-zoo train --resume {}", word(&out.display().to_string()));
+/// On Ctrl-C, says how to go on and ends: each epoch's checkpoint is on the disk whole.
+fn stop_on_interrupt(resume: String, interrupted: impl Fn() -> usize + Send + 'static) {
     let handler = move || {
-        let so_far = match epochs.load(Ordering::SeqCst) {
+        let so_far = match interrupted() {
             0 => "before the first epoch ended".to_string(),
             epoch => format!("behind epoch {epoch}"),
         };
@@ -306,6 +380,7 @@ fn stop_on_interrupt(out: &Path, epochs: Arc<AtomicUsize>) {
 fn stated(prepared: &Prepared) -> String {
     let [train, valid, test] = [&prepared.split.train, &prepared.split.valid, &prepared.split.test].map(Vec::len);
     let (columns, features) = (prepared.schema.columns.len(), prepared.schema.width());
+    let plural = if columns == 1 { "" } else { "s" };
     let features = if features == columns { String::new() } else { format!(" ({features} features)") };
     let classes = match &prepared.target.classes[..] {
         [] => String::new(),
@@ -314,7 +389,7 @@ fn stated(prepared: &Prepared) -> String {
     };
     let name = &prepared.target.name;
     format!(
-        "{}{classes}: `{name}` from {columns} columns{features}; {train} rows train, {valid} choose, {test} test",
+        "{}{classes}: `{name}` from {columns} column{plural}{features}; {train} rows train, {valid} choose, {test} test",
         prepared.task
     )
 }
@@ -335,6 +410,13 @@ fn curve(epochs: &[Epoch]) -> Vec<(&'static str, String)> {
     let best = epochs.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.number as f64);
     let figure = best.into_iter().fold(figure, |figure, best| figure.vertical("best epoch", best));
     vec![("curve.csv", csv), ("curve.svg", figure.to_svg())]
+}
+
+fn check_free(out: &Path) -> Result<()> {
+    match out.symlink_metadata() {
+        Ok(_) => bail!("{}: there is something already: choose a new directory", out.display()),
+        Err(_) => Ok(()),
+    }
 }
 
 /// That the directory can be made: to be found before the training, not behind it.

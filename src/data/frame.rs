@@ -183,6 +183,11 @@ impl Frame {
         &self.files[0].name
     }
 
+    /// The names of all files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.name.as_str())
+    }
+
     /// What a user should be told about the reading, one line each.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         self.files.iter().flat_map(|file| file.notes.iter().map(move |note| format!("{}: {note}", file.name)))

@@ -35,12 +35,8 @@ impl Schema {
         said: &BTreeMap<String, ColumnKind>,
         settings: &DataSettings,
     ) -> Result<(Self, Vec<String>)> {
-        let mut schema = Self {
-            missing: settings.missing,
-            unseen: settings.unseen,
-            columns: Vec::new(),
-            ignored: Vec::new(),
-        };
+        let mut schema =
+            Self { missing: settings.missing, unseen: settings.unseen, columns: Vec::new(), ignored: Vec::new() };
         let mut notes = Vec::new();
         let without: HashSet<&str> = without.iter().copied().collect();
         for (at, name) in frame.columns().iter().enumerate().filter(|(_, name)| !without.contains(name.as_str())) {
@@ -52,7 +48,7 @@ impl Schema {
             notes.extend(cells.extreme(&found));
             match found {
                 Found::Column(column) => schema.columns.push(column),
-                Found::Ignored(why) => schema.ignored.push(Ignored { name: name.clone(), why }),
+                Found::Ignored(why) => schema.ignored.push(Ignored { name: name.clone(), why: why.to_string() }),
             }
         }
         notes.extend(left_out(&schema.ignored));
@@ -75,10 +71,15 @@ fn left_out(ignored: &[Ignored]) -> Vec<String> {
             None => by_reason.push((&column.why, vec![&column.name])),
         }
     }
-    let note = |(why, names): &(&str, Vec<&str>)| match names.len() {
-        1 => format!("column `{}` is left out: {why}", names[0]),
-        2..=5 => format!("columns `{}` are left out: {why}", names.join("`, `")),
-        n => format!("{n} columns are left out, among them `{}`: {why}", names[..3].join("`, `")),
+    let note = |(why, names): &(&str, Vec<&str>)| {
+        let keep = KEPT_AS.iter().find(|(known, _)| known == why);
+        let name = if let [name] = names[..] { name } else { "NAME" };
+        let keep = keep.map_or(String::new(), |(_, kind)| format!("; --column '{name}={kind}' keeps it"));
+        match names.len() {
+            1 => format!("column `{name}` is left out: {why}{keep}"),
+            2..=5 => format!("columns `{}` are left out: {why}{keep}", names.join("`, `")),
+            n => format!("{n} columns are left out, among them `{}`: {why}{keep}", names[..3].join("`, `")),
+        }
     };
     by_reason.iter().map(note).collect()
 }
@@ -95,10 +96,27 @@ fn list(ignored: &[Ignored]) -> String {
 
 /// Why a column is left out that the user left out.
 const SAID: &str = "as you said";
+/// Why others are.
+const EMPTY: &str = "it has no values";
+const CONSTANT: &str = "constant in the training part";
+const TOO_LARGE: &str = "an identifier (numbers that double precision cannot tell apart)";
+const COUNTER: &str = "it counts the rows";
+const NAMED: &str = "an identifier (no value repeats)";
+const NEVER_REPEATS: &str = "text that never repeats (names or free text)";
+const MANY_TEXTS: &str = "text of too many kinds";
+
+/// What a user may say that such a column is all the same.
+const KEPT_AS: [(&str, &str); 5] = [
+    (TOO_LARGE, "numeric"),
+    (COUNTER, "numeric"),
+    (NAMED, "numeric"),
+    (NEVER_REPEATS, "categorical"),
+    (MANY_TEXTS, "categorical"),
+];
 
 enum Found {
     Column(Column),
-    Ignored(String),
+    Ignored(&'static str),
 }
 
 /// The cells of one column in the training part.
@@ -132,10 +150,10 @@ impl<'a> Cells<'a> {
 
     /// What the column is, by its cells.
     fn found(&self, settings: &DataSettings) -> Result<Found> {
-        let Some(&(_, first)) = self.some.first() else { return Ok(Found::Ignored("it has no values".to_string())) };
+        let Some(&(_, first)) = self.some.first() else { return Ok(Found::Ignored(EMPTY)) };
         let one = self.some.iter().all(|(_, cell)| *cell == first);
         if one && !self.indicator(settings) {
-            return Ok(Found::Ignored("constant in the training part".to_string()));
+            return Ok(Found::Ignored(CONSTANT));
         }
         if let Some((no, yes)) = self.no_and_yes() {
             return Ok(Found::Column(self.boolean(no, yes, settings)));
@@ -160,10 +178,10 @@ impl<'a> Cells<'a> {
     /// What the user says that it is.
     fn said(&self, kind: &ColumnKind, settings: &DataSettings) -> Result<Found> {
         if matches!(kind, ColumnKind::Ignored | ColumnKind::Id) {
-            return Ok(Found::Ignored(SAID.to_string()));
+            return Ok(Found::Ignored(SAID));
         }
         if self.some.is_empty() {
-            return Ok(Found::Ignored("it has no values".to_string()));
+            return Ok(Found::Ignored(EMPTY));
         }
         Ok(Found::Column(match kind {
             ColumnKind::Ignored | ColumnKind::Id => unreachable!("they were told apart"),
@@ -176,7 +194,10 @@ impl<'a> Cells<'a> {
                     let (row, cell) = self.some[0];
                     return Err(self.refuse(
                         row,
-                        format!("`{cell}` is no date in a format that is tried: say --column '{}=date:%d.%m.%Y'", self.name),
+                        format!(
+                            "`{cell}` is no date in a format that is tried: say --column '{}=date:%d.%m.%Y'",
+                            self.name
+                        ),
                     ));
                 }
             },
@@ -218,28 +239,25 @@ impl<'a> Cells<'a> {
     }
 
     /// Why the whole numbers of this column are names of the rows, if they are.
-    fn identifier(&self) -> Option<String> {
+    fn identifier(&self) -> Option<&'static str> {
         let is_whole = |cell: &str| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit());
         if !self.some.iter().all(|(_, cell)| is_whole(cell)) {
             return None;
         }
-        let why = |what: &str| Some(format!("{what}; --column '{}=numeric' keeps it", self.name));
         if self.some.iter().any(|cell| self.number(*cell).is_none_or(|x| x > EXACT)) {
-            return why("an identifier (numbers that double precision cannot tell apart)");
+            return Some(TOO_LARGE);
         }
         let offset = |(row, cell): (usize, &str)| self.number((row, cell)).map(|x| x - row as f64);
         let first = offset(self.some[0]);
         if self.some.len() >= 10 && self.some.iter().all(|cell| offset(*cell) == first) {
-            return why("it counts the rows");
+            return Some(COUNTER);
         }
         let name = self.name.to_lowercase();
         let named = ["id", "no", "nr", "index", "key"].contains(&name.as_str())
             || ["_id", "-id", " id", "_no", "_key"].iter().any(|end| name.ends_with(end));
         let mut seen = HashSet::new();
-        if named && self.some.len() >= 3 && self.some.iter().all(|(_, cell)| seen.insert(*cell)) {
-            return why("an identifier (no value repeats)");
-        }
-        None
+        let distinct = self.some.len() >= 3 && self.some.iter().all(|(_, cell)| seen.insert(*cell));
+        (named && distinct).then_some(NAMED)
     }
 
     fn numeric(&self, settings: &DataSettings) -> Result<Column> {
@@ -260,9 +278,8 @@ impl<'a> Cells<'a> {
     fn not_numbers(&self) -> Error {
         // Of all parts: they are to be answered in one go.
         let cells = (0..self.frame.rows()).map(|row| (row, self.frame.cell(row, self.at)));
-        let known = |(row, cell): (usize, &str)| {
-            self.frame.dialect(row).is_missing(cell) || self.number((row, cell)).is_some()
-        };
+        let known =
+            |(row, cell): (usize, &str)| self.frame.dialect(row).is_missing(cell) || self.number((row, cell)).is_some();
         let bad: Vec<(usize, &str)> = cells.filter(|cell| !known(*cell)).collect();
         let more = bad.iter().skip(1).take(2).map(|(row, cell)| format!("`{cell}` in {}", self.frame.place(*row)));
         let more = more.collect::<Vec<_>>().join(", ");
@@ -270,13 +287,14 @@ impl<'a> Cells<'a> {
             1 => String::new(),
             n => format!(" ({n} such cells: also {more}{})", if n > 3 { ", ..." } else { "" }),
         };
+        let most = if 2 * bad.len() < self.some.len() { ", as most cells of this column are" } else { "" };
         let (row, cell) = bad[0];
         let grouped = cell.contains(',') && cell.bytes().all(|b| b.is_ascii_digit() || b",.-".contains(&b));
         let hint = if grouped { "--thousands , if commas group digits, ".to_string() } else { String::new() };
         self.refuse(
             row,
             format!(
-                "`{cell}` is not a number, as most cells of this column are{count}: say {hint}--na '{cell}' if it \
+                "`{cell}` is not a number{most}{count}: say {hint}--na '{cell}' if it \
                  means missing, or --column '{}=categorical'",
                 self.name
             ),
@@ -304,12 +322,11 @@ impl<'a> Cells<'a> {
     /// A column of text that nobody said anything about.
     fn text(&self, settings: &DataSettings) -> Found {
         let (levels, cells) = (self.levels().len(), self.some.len());
-        let keep = format!("--column '{}=categorical' keeps it", self.name);
         if levels == cells && cells >= 3 {
-            return Found::Ignored(format!("text that never repeats (names or free text); {keep}"));
+            return Found::Ignored(NEVER_REPEATS);
         }
         if levels > MOST_LEVELS || (levels > 20 && 2 * levels > cells) {
-            return Found::Ignored(format!("{levels} different texts in {cells} rows; {keep}"));
+            return Found::Ignored(MANY_TEXTS);
         }
         Found::Column(self.categorical(settings))
     }
@@ -373,7 +390,8 @@ impl<'a> Cells<'a> {
 
     fn date(&self, format: &str, settings: &DataSettings) -> Result<Column> {
         if date::names(format).is_empty() {
-            let (row, reason) = (self.some[0].0, format!("{format:?} is no format of dates: expected one such as %d.%m.%Y"));
+            let (row, reason) =
+                (self.some[0].0, format!("{format:?} is no format of dates: expected one such as %d.%m.%Y"));
             return Err(self.refuse(row, reason));
         }
         let read = |&(row, cell): &(usize, &str)| {

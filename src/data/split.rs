@@ -41,23 +41,29 @@ impl Split {
     pub fn stratified(classes: &[usize], shares: [f64; 3], split_key: Key) -> Result<Self> {
         check_shares(shares)?;
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+        let mut before = 0;
         let mut rows_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         classes.iter().enumerate().for_each(|(row, &class)| rows_of.entry(class).or_default().push(row));
         for (class, rows) in rows_of {
             let order = split_key.fold(class as u64).permutation(rows.len());
-            let end = |share: f64| (share * rows.len() as f64).round() as usize;
+            // What rounding takes from one class it gives to the next.
+            let end = |share: f64| {
+                let up_to = |rows: usize| (share * rows as f64).round() as usize;
+                (up_to(before + rows.len()) - up_to(before)).min(rows.len())
+            };
             let train = end(shares[0]).max(1).min(rows.len());
             let valid = end(shares[0] + shares[1]).max(train);
             split.train.extend(order[..train].iter().map(|&i| rows[i]));
             split.valid.extend(order[train..valid].iter().map(|&i| rows[i]));
             split.test.extend(order[valid..].iter().map(|&i| rows[i]));
+            before += rows.len();
         }
         // Classes one after the other are no order for anything.
         for (i, part) in [&mut split.train, &mut split.valid, &mut split.test].into_iter().enumerate() {
             let order = split_key.fold_str("part").fold(i as u64).permutation(part.len());
             *part = order.iter().map(|&i| part[i]).collect();
         }
-        split.whole(shares, classes.len(), "rows")
+        split.whole(shares, classes.len(), "rows by class")
     }
 
     /// The same for whole groups: rows of one group stay together.
@@ -82,7 +88,13 @@ impl Split {
             let empty = parts.iter().skip(1).filter(|part| part.is_empty()).count();
             let part = match place {
                 0 => 0,
-                _ if left <= empty => if parts[1].is_empty() { 1 } else { 2 },
+                _ if left <= empty => {
+                    if parts[1].is_empty() {
+                        1
+                    } else {
+                        2
+                    }
+                }
                 _ => part,
             };
             parts[part].extend(rows);
@@ -109,8 +121,11 @@ impl Split {
         };
         let (train, valid) = (cut(shares[0]), cut(shares[0] + shares[1]));
         let part = |range: std::ops::Range<usize>| order[range].to_vec();
-        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }
-            .whole(shares, times.len(), "rows by time")
+        Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }.whole(
+            shares,
+            times.len(),
+            "rows by time",
+        )
     }
 
     /// The same parts of other rows: `rows[i]` stands for row i.
@@ -126,7 +141,9 @@ impl Split {
 
     fn whole(self, shares: [f64; 3], n: usize, what: &str) -> Result<Self> {
         match [&self.train, &self.valid, &self.test].iter().any(|part| part.is_empty()) {
-            true => Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part")),
+            true => {
+                Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part"))
+            }
             false => Ok(self),
         }
     }

@@ -86,35 +86,42 @@ impl Target {
         let classes = match settings.task {
             TaskChoice::Regression => false,
             TaskChoice::Classes => true,
-            TaskChoice::Auto => !mostly_numbers || values.len() <= 2 && some().all(|(row, cell)| is_whole(number(row, cell))),
+            TaskChoice::Auto => {
+                !mostly_numbers || values.len() <= 2 && some().all(|(row, cell)| is_whole(number(row, cell)))
+            }
         };
         let usable = |row: usize, cell: &str| match classes {
             true => !is_missing(row, cell),
             false => number(row, cell).is_some() && !is_missing(row, cell),
         };
         let rows: Vec<usize> = cells().filter(|&(row, cell)| usable(row, cell)).map(|(row, _)| row).collect();
+        let place = || format!("{}, column `{name}`", frame.name());
+        if rows.is_empty() {
+            let what = if classes { "a value" } else { "a finite number" };
+            return Err(Error::Data { place: place(), reason: format!("no cell is {what}: nothing to learn from") });
+        }
         if rows.len() < frame.rows() {
             let (row, cell) = cells().find(|&(row, cell)| !usable(row, cell)).expect("a row is not usable");
             let n = frame.rows() - rows.len();
             let what = if classes { "a class" } else { "a finite number" };
             if settings.missing_target == MissingTarget::Error {
                 let count = if n == 1 { String::new() } else { format!(" ({n} such rows)") };
-                let reason = format!("`{cell}` is not {what}{count}: say --set data.missing_target=drop to leave them out");
+                let reason =
+                    format!("`{cell}` is not {what}{count}: say --set data.missing_target=drop to leave them out");
                 return Err(Error::Data { place: frame.place_of(row, at), reason });
             }
             notes.push(format!("{n} rows are left out: their `{name}` is not {what}"));
         }
-        let place = || format!("{}, column `{name}`", frame.name());
-        if rows.is_empty() {
-            return Err(Error::Data { place: place(), reason: "no row has a target".to_string() });
-        }
         let first = frame.cell(rows[0], at);
+        if rows.len() == 1 {
+            return Err(Error::Data { place: place(), reason: format!("one row only, `{first}`: nothing to learn") });
+        }
         let same = |row: usize| {
             let cell = frame.cell(row, at);
             cell == first || !classes && number(row, cell) == number(rows[0], first)
         };
         if rows.iter().all(|&row| same(row)) {
-            let what = if classes { "one class only" } else { "one value only" };
+            let what = if classes && !mostly_numbers { "one class only" } else { "one value only" };
             return Err(Error::Data { place: place(), reason: format!("{what}, `{first}`: nothing to learn") });
         }
         if classes {
@@ -122,7 +129,9 @@ impl Target {
         }
         if values.len() <= 10 && settings.task == TaskChoice::Auto && some().all(|(r, c)| is_whole(number(r, c))) {
             let n = values.len();
-            notes.push(format!("`{name}` has {n} whole numbers: they are predicted as numbers; --task classes makes classes of them"));
+            notes.push(format!(
+                "`{name}` has {n} whole numbers: they are predicted as numbers; --task classes makes classes of them"
+            ));
         }
         let numbers: Vec<f64> = rows.iter().map(|&row| number(row, frame.cell(row, at)).expect("usable")).collect();
         if settings.transform == Transform::Log
@@ -143,7 +152,9 @@ impl Target {
             classes.sort_by(|a, b| number(a).partial_cmp(&number(b)).expect("finite numbers"));
         }
         if classes.len() > 2 && 2 * classes.len() > rows.len() || classes.len() > MOST_CLASSES {
-            let reason = format!("{} classes in {} rows: is it a number (--task regression)?", classes.len(), rows.len());
+            let numbers = classes.iter().all(|class| number(class).is_some());
+            let hint = if numbers { "is it a number (--task regression)?" } else { "too many to learn" };
+            let reason = format!("{} classes in {} rows: {hint}", classes.len(), rows.len());
             return Err(Error::Data { place: format!("{}, column `{name}`", frame.name()), reason });
         }
         let places: HashMap<&str, usize> = classes.iter().copied().zip(0..).collect();

@@ -107,7 +107,8 @@ impl Progress for Quiet {
 /// If the model reads or predicts another number of columns than the parts have.
 ///
 /// # Errors
-/// [`Error::Config`]; [`Error::Length`] if the two parts have other widths; [`Error::Training`] if no epoch had a finite loss, or burn-train broke off.
+/// [`Error::Config`]; [`Error::Length`] if the two parts have other widths; [`Error::NotLearned`] if no epoch had a finite loss;
+/// [`Error::Training`] if burn-train broke off.
 pub fn fit<M: Trainable>(
     model: M,
     config: &TrainConfig,
@@ -257,17 +258,11 @@ impl State {
     fn result<M: Trainable>(self, template: M) -> Result<Trained<M>> {
         let best_epoch = self.best().map(|best| best.number);
         let (Some(best_epoch), Some(best)) = (best_epoch, self.best) else {
-            return Err(not_finite());
+            return Err(Error::NotLearned);
         };
         let model = ModuleRecord::from_bytes(best).and_then(|record| template.try_load_record(record));
         Ok(Trained { model: model.map_err(broken)?, curve: self.curve, best_epoch })
     }
-}
-
-pub(super) fn not_finite() -> Error {
-    let reason =
-        "the loss was not finite in any epoch: lower the learning rate, or look for extreme values in the data";
-    Error::Training { reason: reason.to_string() }
 }
 
 fn broken(error: RecordError) -> Error {

@@ -12,7 +12,7 @@ use burn::{
 
 use super::{
     config::TrainConfig,
-    fit::{Epoch, Trained, VALID_ROWS, check_widths, not_finite, optimizer},
+    fit::{Epoch, Trained, VALID_ROWS, check_widths, optimizer},
     loader::{Examples, KeyedLoader, TrainBatch},
     log::{StepLog, Steps},
     schedule::LearningRates,
@@ -59,7 +59,7 @@ pub fn fit_light<M: Trainable>(
     }
     match kept {
         Some((model, best_epoch, _)) => Ok(Trained { model, curve, best_epoch }),
-        None => Err(not_finite()),
+        None => Err(Error::NotLearned),
     }
 }
 
@@ -70,7 +70,7 @@ pub fn fit_light<M: Trainable>(
 /// If the model reads or predicts another number of columns than the examples have.
 ///
 /// # Errors
-/// [`Error::Config`]; [`Error::Training`] if the loss of the last epoch was not finite.
+/// [`Error::Config`]; [`Error::NotLearned`] if the loss of the last epoch was not finite.
 pub fn fit_epochs<M: Trainable>(model: M, config: &TrainConfig, train: Examples, device: &Device) -> Result<M> {
     config.check()?;
     let mut run = Run::new(model, config, train, device)?;
@@ -80,7 +80,7 @@ pub fn fit_epochs<M: Trainable>(model: M, config: &TrainConfig, train: Examples,
     }
     match loss.is_finite() {
         true => Ok(run.stepping.valid().model),
-        false => Err(not_finite()),
+        false => Err(Error::NotLearned),
     }
 }
 

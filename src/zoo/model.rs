@@ -67,9 +67,8 @@ impl Model {
     /// A model of its description and the bytes of its weights, which were found at `path`.
     pub(crate) fn from_parts(file: ModelFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
         let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
-        let found = hex(&Sha256::digest(weights));
-        if found != file.weights.sha256 {
-            return Err(bad(format!("damaged: sha256 {found}, expected {}", file.weights.sha256)));
+        if hex(&Sha256::digest(weights)) != file.weights.sha256 {
+            return Err(bad("damaged: sha256 is not the one in model.toml".to_string()));
         }
         // Before anything of the described size is allocated.
         let params = file.model.parameters().filter(|&params| params <= weights.len() / size_of::<f32>());
@@ -179,7 +178,11 @@ impl Model {
 
     /// What is predicted before a transform of the target is inverted: the noise is fitted there.
     #[cfg(feature = "train")]
-    pub(crate) fn transformed(&self, features: &Features, monte_carlo: Option<&MonteCarlo>) -> Result<RegressionPrediction> {
+    pub(crate) fn transformed(
+        &self,
+        features: &Features,
+        monte_carlo: Option<&MonteCarlo>,
+    ) -> Result<RegressionPrediction> {
         let scaler = &self.file.scaling.targets;
         let inputs = self.standardise(features)?;
         let prediction = match monte_carlo {

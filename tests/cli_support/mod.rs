@@ -1,6 +1,9 @@
 //! Running the command line, for the tests of what it promises.
 #![allow(dead_code)] // every test binary uses a part of it
 
+#[cfg(unix)]
+pub mod terminal;
+
 use std::{
     io::Write,
     path::Path,
@@ -133,5 +136,6 @@ pub fn train(table: &Table, target: &str, settings: &Settings, device: DeviceSpe
         command: name(),
         device: device.to_string(),
     };
-    train_mlp(&Frame::of("test", table), target, settings, origin, &device.init().expect("a device"), Quiet).expect("a training that works")
+    train_mlp(&Frame::of("test", table), target, settings, origin, &device.init().expect("a device"), Quiet)
+        .expect("a training that works")
 }
