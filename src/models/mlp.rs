@@ -94,7 +94,7 @@ impl MlpConfig {
     /// That the network can be built.
     ///
     /// # Errors
-    /// [`Error::Config`] for a width of zero, for more than 2^31 parameters, and for a number of rates that is neither one nor that of the hidden layers.
+    /// [`Error::Config`] for a width of zero, for more than 100 hidden layers or 2^31 parameters, and for a number of rates that is neither one nor that of the hidden layers.
     pub fn check(&self) -> Result<()> {
         self.task.check()?;
         if self.d_input == 0 {
@@ -102,6 +102,10 @@ impl MlpConfig {
         }
         if self.hidden.contains(&0) {
             return Err(Error::config("hidden", format!("{:?}", self.hidden), "widths of at least 1"));
+        }
+        if self.hidden.len() > MOST_LAYERS {
+            let layers = format!("{} layers", self.hidden.len());
+            return Err(Error::config("hidden", layers, format!("at most {MOST_LAYERS} layers")));
         }
         if self.parameters().is_none_or(|parameters| parameters > MOST_PARAMETERS) {
             let expected = format!("a network of at most {MOST_PARAMETERS} parameters");
@@ -301,6 +305,9 @@ impl Stochastic<Tensor<2>> for Mlp {
         }
     }
 }
+
+/// More are a mistake: nothing comes through so many without a way around them, and reading them takes a time that grows with their square.
+const MOST_LAYERS: usize = 100;
 
 /// What no single machine trains: a wrong digit in a width, found before it is allocated.
 const MOST_PARAMETERS: usize = 1 << 31;

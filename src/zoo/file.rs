@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     key::MASK_SCHEME,
     models::{MlpConfig, Task},
-    settings::{leaves, read_toml, table_of},
+    settings::{leaves, read_toml},
     train::TrainConfig,
     uncertainty::{ClassScores, RegressionScores},
 };
@@ -219,8 +219,10 @@ impl ModelFile {
         let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
         file.train.check().map_err(|error| bad(error.to_string()))?;
         // Burn's configs ignore keys that they do not know.
-        let known = leaves(&table_of(&file));
-        let given = leaves(&text.parse().expect("it was just read"));
+        // And whole numbers beyond 2^63 are numbers to serde, but none that TOML can write.
+        let beyond = |error: String| bad(format!("not a model of this version: {error}"));
+        let known = leaves(&toml::Table::try_from(&file).map_err(|error| beyond(error.to_string().trim().replace('\n', " ")))?);
+        let given = leaves(&read_toml(text).map_err(beyond)?);
         let names: HashSet<&str> = known.iter().map(|(path, _)| path.as_str()).collect();
         if let Some((unknown, _)) = given.iter().find(|(path, _)| !names.contains(path.as_str())) {
             let names = known.iter().map(|(path, _)| path.as_str());

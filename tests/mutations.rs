@@ -1,0 +1,551 @@
+//! Damaged models and tables: no panic, bounded memory, an error in one line or finite predictions.
+#![cfg(all(feature = "train", feature = "flex"))]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    io::{Cursor, Write},
+    path::Path,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use burn::{
+    store::{ModuleSnapshot, SafetensorsStore},
+    tensor::Device,
+};
+use burn_zoo::{
+    Key,
+    data::{
+        Column, Frame, Missing, Unseen,
+        read::{Header, Quote, ReadOptions, TableReader},
+    },
+    models::{MlpConfig, Task},
+    recipe::{self, Origin},
+    settings::Settings,
+    train::Quiet,
+    uncertainty::{MonteCarlo, Prediction},
+    zoo::{MODEL_TOML, Model, ModelFile, Reading, WEIGHTS},
+};
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+/// The system's allocator, and what is alive of it, of all threads.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn grown(bytes: usize) {
+    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
+}
+
+// SAFETY: all is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grown(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grown(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        grown(size); // the old and the new one may be alive together
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// One test at a time: the memory is everybody's.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// That `work` on a file of so many bytes stays within 64 MiB and ten times the file.
+#[track_caller]
+fn bounded<T>(bytes: usize, what: impl Fn() -> String, work: impl FnOnce() -> T) -> T {
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let done = work();
+    let peak = PEAK.load(Relaxed).saturating_sub(before);
+    assert!(peak <= (64 << 20) + 10 * bytes, "{peak} bytes for a file of {bytes}: {}", what());
+    done
+}
+
+/// Ten thousand cases; those that panic are told together.
+#[track_caller]
+fn survive(mut each: impl FnMut(u64)) {
+    let failed: Vec<u64> =
+        (0..10_000).filter(|&case| catch_unwind(AssertUnwindSafe(|| each(case))).is_err()).collect();
+    assert!(failed.is_empty(), "{} cases failed, among them {:?}", failed.len(), &failed[..failed.len().min(20)]);
+}
+
+/// Numbers of a key's own, one after the other.
+struct Draws(Key, u64);
+
+impl Draws {
+    fn below(&mut self, n: usize) -> usize {
+        self.1 += 1;
+        (self.0.fold(self.1).to_u64() % n.max(1) as u64) as usize
+    }
+
+    fn of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[self.below(values.len())]
+    }
+
+    /// Flips, inserts, removes, cuts or doubles.
+    fn damage(&mut self, bytes: &mut Vec<u8>) {
+        let at = self.below(bytes.len());
+        let byte = match self.below(2) {
+            0 => self.of(b"0159.-+eE\"'{}[],;:=#%/ \t\r\n\0\xff\xc3"),
+            _ => self.below(256) as u8,
+        };
+        match self.below(6) {
+            _ if bytes.is_empty() => bytes.push(byte),
+            0 => bytes[at] = byte,
+            1 => bytes[at] ^= 1 << self.below(8),
+            2 => bytes.insert(at, byte),
+            3 => drop(bytes.remove(at)),
+            4 if self.below(4) == 0 => bytes.truncate(at),
+            _ => {
+                let length = 1 + self.below(200);
+                let piece = bytes[at..bytes.len().min(at + length)].to_vec();
+                let to = self.below(bytes.len());
+                bytes.splice(to..to, piece);
+            }
+        }
+    }
+
+    /// Puts something else in place of a number.
+    fn exchange_number(&mut self, text: &mut String, others: &[&str]) {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+        let bytes = text.as_bytes();
+        let starts = (1..bytes.len()).filter(|&i| is_digit(bytes[i]) && !is_digit(bytes[i - 1]));
+        let starts: Vec<usize> = starts.filter(|&i| !bytes[i - 1].is_ascii_alphanumeric()).collect();
+        if starts.is_empty() {
+            return;
+        }
+        let start = self.of(&starts);
+        let end = (start..bytes.len()).find(|&i| !is_digit(bytes[i])).unwrap_or(bytes.len());
+        text.replace_range(start..end, self.of(others));
+    }
+}
+
+const TOML_NUMBERS: [&str; 22] = [
+    "1e308", "-1e308", "1e-320", "-1", "0", "1", "2", "3", "18446744073709551615", "9223372036854775807", "4294967296",
+    "1e70", "1e39", "nan", "inf", "-inf", "\"inf\"", "1e999", "[]", "[1, 1]", "{}", "true",
+];
+const CSV_NUMBERS: [&str; 18] = [
+    "1e308", "-1e308", "1e-320", "5e-324", "1e70", "1e38", "-1", "0", "18446744073709551615", "nan", "inf", "NA", "",
+    "\"\"", "1e999", "-200", "007", "0000-00-00",
+];
+
+fn flats(rows: usize) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/flats.csv");
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().take(rows + 1).flat_map(|line| [line, "\n"]).collect()
+}
+
+fn frame(bytes: &[u8], options: &ReadOptions) -> Result<Frame, String> {
+    let reader = TableReader::from_reader("t.csv", Cursor::new(bytes.to_vec()), options).map_err(|e| e.to_string())?;
+    Frame::read("t.csv", reader).map_err(|error| error.to_string())
+}
+
+fn settings(changes: &[&str]) -> Settings {
+    let small = ["model.hidden=[3]", "train.epochs=1", "train.batch_size=64"];
+    small.iter().chain(changes).fold(Settings::default(), |settings, change| {
+        let (path, value) = change.split_once('=').unwrap();
+        settings.set(path, value).unwrap()
+    })
+}
+
+fn origin() -> Origin {
+    let (data, sha256) = (vec!["t.csv".to_string()], vec![String::new()]);
+    Origin { data, sha256, reading: Reading::default(), command: String::new(), device: "flex".to_string() }
+}
+
+fn trained(text: &str, target: &str, changes: &[&str]) -> Model {
+    let frame = frame(text.as_bytes(), &ReadOptions::default()).unwrap();
+    recipe::train_mlp(&frame, target, &settings(changes), origin(), &Device::flex(), Quiet).unwrap().model
+}
+
+/// What a prediction of a table came to: finite numbers, or an error.
+fn predict(model: &Model, frame: &Frame, passes: usize) -> Result<usize, String> {
+    let (features, _) = model.read(frame).map_err(|error| error.to_string())?;
+    if features.rows() == 0 {
+        return Ok(0);
+    }
+    match model.predict(&features, &MonteCarlo::new(passes)).map_err(|error| error.to_string())? {
+        Prediction::Regression(prediction) => {
+            let mut numbers = [prediction.mean(), prediction.epistemic_variance()].concat();
+            if let (Ok(sd), Ok(interval)) = (prediction.sd(), prediction.interval(0.9)) {
+                numbers.extend([sd, interval.lower, interval.upper].concat());
+            }
+            assert!(numbers.iter().all(|x| x.is_finite()), "{numbers:?}");
+        }
+        Prediction::Classes(prediction) => {
+            for row in 0..prediction.rows() {
+                let sum: f64 = prediction.probabilities(row).iter().sum();
+                assert!((sum - 1.0).abs() < 1e-6 && prediction.entropy()[row].is_finite(), "{sum}");
+            }
+        }
+        Prediction::MultiLabel(_) => panic!("labels"),
+    }
+    Ok(features.rows())
+}
+
+#[track_caller]
+fn assert_one_line(error: &str) {
+    assert!(!error.is_empty() && !error.contains('\n') && error.chars().count() < 5000, "{error:?}");
+}
+
+/// A saved model as its two files.
+#[derive(Clone)]
+struct Saved {
+    toml: String,
+    weights: Vec<u8>,
+}
+
+impl Saved {
+    fn of(model: &Model, directory: &Path) -> Self {
+        let path = directory.join("saved");
+        model.save(&path, &[]).unwrap();
+        let (toml, weights) = (fs::read_to_string(path.join(MODEL_TOML)).unwrap(), fs::read(path.join(WEIGHTS)).unwrap());
+        fs::remove_dir_all(path).unwrap();
+        Self { toml, weights }
+    }
+
+    /// Makes the claims about the weights true, so that what is wrong is found later.
+    fn repair(&mut self) {
+        let Some(at) = self.toml.find("\n[weights]\n") else { return };
+        let end = self.toml[at + 2..].find("\n[").map_or(self.toml.len(), |end| at + 2 + end);
+        let sha256: String = Sha256::digest(&self.weights).iter().map(|byte| format!("{byte:02x}")).collect();
+        let params = parameters(&self.toml).unwrap_or(1);
+        let bytes = self.weights.len();
+        let claims = format!("\n[weights]\nparams = {params}\nbytes = {bytes}\nsha256 = \"{sha256}\"\n");
+        self.toml.replace_range(at..end, &claims);
+    }
+
+    /// Another network with weights that fit.
+    fn rebuilt(&mut self, change: impl FnOnce(&mut ModelFile)) {
+        let mut file = ModelFile::read(&self.toml, Path::new("model.toml")).unwrap();
+        change(&mut file);
+        self.toml = file.to_toml();
+        if file.model.check().is_ok() && parameters(&self.toml).is_some_and(|n| n < 1 << 20) {
+            let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
+            file.model.init(&Device::flex(), Key::new(1)).save_into(&mut store).unwrap();
+            self.weights = store.get_bytes().unwrap().to_vec();
+        }
+        self.repair();
+    }
+
+    fn bytes(&self) -> usize {
+        self.toml.len() + self.weights.len()
+    }
+}
+
+/// The parameters of the network that a description describes, if it does.
+fn parameters(toml: &str) -> Option<usize> {
+    let config: MlpConfig = toml.parse::<toml::Table>().ok()?.remove("model")?.try_into().ok()?;
+    let widths = [&[config.d_input], &config.hidden[..], &[config.task.d_output()]].concat();
+    let linear = widths.windows(2).map(|ends| ends[0].checked_add(1)?.checked_mul(ends[1]));
+    let norm = config.hidden.iter().map(|width| width.checked_mul(if config.batch_norm { 2 } else { 0 }));
+    linear.chain(norm).try_fold(0usize, |sum, layer| sum.checked_add(layer?))
+}
+
+/// Changes a description that stays one, with weights that fit: `None` for kinds that are not drawn.
+fn reshape(saved: &mut Saved, draws: &mut Draws) {
+    let kind = draws.below(12);
+    let n = draws.of(&[0, 1, 2, 7, 500, 3000]);
+    let x = draws.of(&[1e308, -1e308, 1e-320, 1e70, 1e-70, 0.0, -1.0, f64::NAN, f64::INFINITY, f64::MAX]);
+    let at = draws.below(5);
+    saved.rebuilt(|file| {
+        let scaling = &mut file.scaling;
+        match kind {
+            0 => {
+                // A schema of thousands of columns.
+                for i in 0..n {
+                    file.inputs.columns.push(Column::number(&format!("x{i}"), 0.0, 1.0, 0.5));
+                    scaling.features.mean.push(0.0);
+                    scaling.features.sd.push(1.0);
+                }
+                file.model.d_input += n;
+            }
+            1 => file.model.d_input = n,
+            2 => file.model.hidden = vec![1; n],
+            3 => file.model.hidden = vec![n],
+            4 => file.inputs.columns.reverse(),
+            5 => drop(file.inputs.columns.pop()),
+            6 => file.model.task = Task::MultiClass { classes: n },
+            7 => scaling.features.sd[at] = x,
+            8 => scaling.targets.sd.iter_mut().chain(&mut scaling.targets.mean).for_each(|y| *y = x),
+            9 => file.tau.iter_mut().for_each(|tau| tau.monte_carlo[0] = x),
+            10 => file.inputs.columns.iter_mut().for_each(|column| match column {
+                Column::Numeric { min, max, fill, .. } => (*min, *max, *fill) = (x, -x, x),
+                Column::Categorical { levels, rare, .. } => std::mem::swap(levels, rare),
+                Column::Date { format, .. } => *format = ["%Q", "%Y", "%s", "%H:%M", "%"][at].to_string(),
+                Column::Boolean { no, yes, .. } => no.clone_from(yes),
+            }),
+            _ => {
+                file.inputs.missing = [Missing::Error, Missing::Drop, Missing::Mean, Missing::Indicator, Missing::Mean][at];
+                file.inputs.unseen = [Unseen::Error, Unseen::Zeros, Unseen::Rare, Unseen::Error, Unseen::Rare][at];
+                file.scaling.targets.sd.clear();
+            }
+        }
+    });
+}
+
+/// One damaged model.
+fn damaged(whole: &Saved, draws: &mut Draws) -> Saved {
+    let mut saved = whole.clone();
+    let repaired = draws.below(3) == 0;
+    match draws.below(20) {
+        0..6 => (0..1 + draws.below(3)).for_each(|_| draws.exchange_number(&mut saved.toml, &TOML_NUMBERS)),
+        6..11 => {
+            let mut bytes = saved.toml.into_bytes();
+            (0..1 + draws.below(3)).for_each(|_| draws.damage(&mut bytes));
+            // A file that is no text is refused at once: mostly something else.
+            saved.toml = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        11 => {
+            let depth = draws.of(&[10, 90, 1000, 20_000]);
+            let nested = match draws.below(4) {
+                0 => format!("x = {}{}", "[".repeat(depth), "]".repeat(depth)),
+                1 => format!("{}x = 1", "a.".repeat(depth)),
+                2 => format!("x = {}1{}", "{a = ".repeat(depth), "}".repeat(depth)),
+                _ => format!("[{}a]", "a.".repeat(depth)),
+            };
+            let line = saved.toml.match_indices('\n').map(|(at, _)| at).nth(draws.below(40)).unwrap_or(0);
+            saved.toml.insert_str(line, &format!("\n{nested}"));
+        }
+        12..14 => reshape(&mut saved, draws),
+        14 => {
+            // Another length of the header.
+            let length: u64 = draws.of(&[0, 1, 8, 100, 1 << 20, 99_999_999, 1 << 32, u64::MAX, u64::MAX - 7]);
+            saved.weights[..8].copy_from_slice(&length.to_le_bytes());
+        }
+        15 => {
+            let numbers = 1 + draws.below(20);
+            for _ in 0..numbers {
+                let x = draws.of(&[f32::NAN, f32::INFINITY, f32::MAX, -f32::MAX, 1e20, -1e38, f32::MIN_POSITIVE, 0.0]);
+                let at = saved.weights.len() - 4 * (1 + draws.below(30));
+                saved.weights[at..at + 4].copy_from_slice(&x.to_le_bytes());
+            }
+        }
+        16..18 => {
+            let header = 8 + u64::from_le_bytes(saved.weights[..8].try_into().unwrap()) as usize;
+            let mut text = saved.weights[8..header].to_vec();
+            (0..1 + draws.below(3)).for_each(|_| draws.damage(&mut text));
+            let mut weights = match draws.below(2) {
+                0 => (text.len() as u64).to_le_bytes().to_vec(), // the header stays whole
+                _ => saved.weights[..8].to_vec(),
+            };
+            weights.extend(text);
+            weights.extend(&saved.weights[header..]);
+            saved.weights = weights;
+        }
+        _ => (0..1 + draws.below(3)).for_each(|_| draws.damage(&mut saved.weights)),
+    }
+    if repaired {
+        saved.repair();
+    }
+    saved
+}
+
+#[test]
+fn ten_thousand_damaged_models_are_refused_or_predict_finite_numbers() {
+    let _alone = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let small = flats(60);
+    let models = [
+        trained(&small, "rent", &["data.rare=1"]),
+        trained(&small, "rent", &["data.transform=log", "model.noise=predicted"]),
+        trained(&small, "district", &["model.batch_norm=true"]),
+        trained(&small, "lift", &["model.noise=none"]),
+    ];
+    let wholes: Vec<Saved> = models.iter().map(|model| Saved::of(model, directory.path())).collect();
+    let rows = frame(flats(4).as_bytes(), &ReadOptions::default()).unwrap();
+    for (whole, model) in wholes.iter().zip(&models) {
+        assert_eq!(predict(model, &rows, 2), Ok(4));
+        let mut repaired = whole.clone();
+        repaired.repair();
+        ModelFile::read(&repaired.toml, Path::new("model.toml")).unwrap();
+    }
+    let path = directory.path().join("damaged");
+    fs::create_dir(&path).unwrap();
+    let (mut opened, mut predicted) = (0, 0);
+    survive(|case| {
+        let mut draws = Draws(Key::new(case).fold_str("model"), 0);
+        let saved = damaged(&wholes[case as usize % wholes.len()], &mut draws);
+        fs::write(path.join(MODEL_TOML), &saved.toml).unwrap();
+        fs::write(path.join(WEIGHTS), &saved.weights).unwrap();
+        let what = || format!("case {case}");
+        let done = bounded(saved.bytes(), what, || {
+            let model = Model::open(&path, &Device::flex()).map_err(|error| error.to_string())?;
+            opened += 1;
+            predict(&model, &rows, 2)
+        });
+        match done {
+            Ok(rows) => predicted += rows.min(1),
+            Err(error) => assert_one_line(&error),
+        }
+    });
+    println!("{opened} of 10000 opened, {predicted} predicted");
+    assert!(opened > 1000 && predicted > 500 && predicted < 6000, "{opened} {predicted}");
+}
+
+/// Tables of all kinds, each with its target: dates, levels, missing cells, quotes, semicolons with decimal commas.
+fn tables() -> Vec<(String, &'static str, &'static [&'static str])> {
+    let mixed = |semicolons: bool| {
+        let mut text = "when,what,ok,\"size, m\",note,g,y\n".to_string();
+        for i in 0..60 {
+            let key = Key::new(i).fold_str("mixed");
+            let draw = |n: u64, below: u64| key.fold(n).to_u64() % below;
+            let (day, level, ok) = (1 + draw(0, 28), ["a", "b", "\"c, d\"", "?", "e"][draw(1, 5) as usize], draw(2, 2));
+            let size = if draw(3, 10) == 0 { String::new() } else { format!("{}.{:02}", draw(4, 100), draw(5, 100)) };
+            let note = format!("\"said \"\"{}\"\"\"", draw(6, 1000));
+            let y = ["low", "high", "mid"][draw(8, 3) as usize];
+            text += &format!("2024-{:02}-{day:02} 0{}:30,{level},{},{size},{note},{},{y}\n", 1 + i % 12, i % 10, ["no", "yes"][ok as usize], i % 7);
+        }
+        match semicolons {
+            true => text.replace("\", ", "\"; ").replace(", ", "\u{1}").replace(',', ";").replace('.', ",").replace('\u{1}', ", "),
+            false => text,
+        }
+    };
+    let numbers = |n: usize| {
+        let row = |i: usize| format!("{}\t{}\t{}\t{:e}\n", i, i * i % 17, (i * 7) % 2, 1.5 + (i as f64).sin());
+        (0..n).map(row).fold("a\tb\tc\ty\n".to_string(), |text, row| text + &row)
+    };
+    vec![
+        (flats(60), "rent", &[]),
+        (flats(60), "rent", &["data.transform=log", "data.missing=drop", "data.unseen=error"]),
+        (flats(60), "district", &["data.weights=balanced", "data.missing=mean", "data.rare=9"]),
+        (flats(60), "lift", &["data.split_by=group:district"]),
+        (mixed(false), "y", &["data.split_by=stratified", "data.unseen=rare"]),
+        (mixed(false), "g", &["data.split_by=time:when", "data.missing_target=drop", "data.rare=1"]),
+        (mixed(true), "y", &["data.split_by=group:g"]),
+        (mixed(true), "ok", &["data.weight_column=g", "data.missing=mean"]),
+        (numbers(60), "y", &["data.weight_column=b", "data.transform=log"]),
+        (numbers(200), "b", &["data.task=classes", "data.missing=error"]),
+    ]
+}
+
+/// A table with some bytes or cells changed.
+fn damaged_table(text: &str, draws: &mut Draws) -> Vec<u8> {
+    let mut text = text.to_string();
+    for _ in 0..draws.below(4) {
+        match draws.below(10) {
+            0..6 => draws.exchange_number(&mut text, &CSV_NUMBERS),
+            6 => {
+                // A whole column of one kind of number.
+                let (from, to) = (draws.of(&[".", "2", "19", "yes", "-"]), draws.of(&CSV_NUMBERS));
+                text = text.replace(from, to);
+            }
+            7 => {
+                let lines: Vec<&str> = text.lines().collect();
+                let line = lines[draws.below(lines.len())].to_string() + "\n";
+                (0..draws.of(&[1, 3, 100])).for_each(|_| text += &line);
+            }
+            8 => {
+                // A header of other names.
+                let end = text.find('\n').unwrap_or(0);
+                let at = draws.below(end);
+                if text.is_char_boundary(at) {
+                    text.insert_str(at, draws.of(&[",", ",,", " ", "\"", "y", "x\u{0301}", "\u{202e}", "no,no"]));
+                }
+            }
+            _ => {
+                // Each row another thing.
+                let mut n = 0;
+                let tag = draws.of(&["e3", "000", "x", "/2024", "9999999"]);
+                text = text.lines().map(|line| { n += 1; format!("{line}{tag}{n}\n") }).collect();
+            }
+        }
+    }
+    let mut bytes = text.into_bytes();
+    if draws.below(2) == 0 {
+        (0..1 + draws.below(3)).for_each(|_| draws.damage(&mut bytes));
+    }
+    if draws.below(8) == 0 {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&bytes).unwrap();
+        bytes = encoder.finish().unwrap();
+        (0..draws.below(2)).for_each(|_| draws.damage(&mut bytes));
+    }
+    bytes
+}
+
+#[test]
+fn ten_thousand_damaged_tables_are_refused_or_trained_on_and_predicted() {
+    let _alone = alone();
+    let (device, tables) = (Device::flex(), tables());
+    let models: Vec<Option<Model>> = tables
+        .iter()
+        .map(|(text, target, changes)| {
+            let frame = frame(text.as_bytes(), &ReadOptions::default()).unwrap();
+            let prepared = recipe::prepare(&frame, None, target, &settings(changes));
+            let prepared = prepared.unwrap_or_else(|error| panic!("{target} {changes:?}: {error}"));
+            Some(prepared.train(origin(), &device, Quiet, None).unwrap().model)
+        })
+        .collect();
+    let (mut read, mut ready, mut trainings, mut predicted) = (0, 0, 0, 0);
+    survive(|case| {
+        let mut draws = Draws(Key::new(case).fold_str("table"), 0);
+        let at = case as usize % tables.len();
+        let (text, target, changes) = &tables[at];
+        let bytes = damaged_table(text, &mut draws);
+        let options = ReadOptions {
+            header: draws.of(&[Header::Detect, Header::Detect, Header::Detect, Header::Yes, Header::Yes, Header::No]),
+            quote: draws.of(&[Quote::Double, Quote::Double, Quote::Double, Quote::Double, Quote::Single, Quote::None]),
+            thousands: draws.of(&[None, None, None, Some('\'')]),
+            missing: vec!["-200".to_string()],
+            ..ReadOptions::default()
+        };
+        let said = ["schema.floor=numeric", "schema.what=categorical", "schema.when=date", "schema.size=categorical", "schema.id=categorical"];
+        let said = if draws.below(6) == 0 { vec![draws.of(&said)] } else { vec![] };
+        let settings = settings(&[changes, &said[..]].concat());
+        let train_it = case / 10 % 3 == 0;
+        let done = bounded(bytes.len(), || format!("case {case}"), || {
+            let frame = frame(&bytes, &options)?;
+            read += 1;
+            let model = models[at].as_ref().expect("trained");
+            match predict(model, &frame, 2) {
+                Ok(rows) => predicted += rows.min(1),
+                Err(error) => assert_one_line(&error),
+            }
+            let prepared = recipe::prepare(&frame, None, target, &settings).map_err(|error| error.to_string())?;
+            ready += 1;
+            assert!(prepared.notes.iter().all(|note| !note.contains('\n')), "{:?}", prepared.notes);
+            if train_it {
+                let outcome = prepared.train(origin(), &device, Quiet, None).map_err(|error| error.to_string())?;
+                trainings += 1;
+                let toml = outcome.model.file().to_toml();
+                let again = ModelFile::read(&toml, Path::new("model.toml")).map_err(|error| error.to_string());
+                assert_eq!(again.as_ref(), Ok(outcome.model.file()), "case {case}: what is saved can be opened");
+                predict(&outcome.model, &frame, 2)?;
+            }
+            Ok::<(), String>(())
+        });
+        if let Err(error) = done {
+            assert_one_line(&error);
+        }
+    });
+    println!("{read} of 10000 read, {ready} ready, {trainings} trained, {predicted} predicted");
+    let enough = read > 5000 && ready > 2000 && trainings > 500 && predicted > 1500;
+    assert!(enough, "{read} {ready} {trainings} {predicted}");
+}
