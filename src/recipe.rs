@@ -178,7 +178,7 @@ fn fit_together(target: &Target, given: bool, settings: &Settings) -> Result<()>
     }
     if classes && settings.model.noise != Noise::Constant {
         let expected = format!("the default, constant: `{}` has classes, whose probabilities hold the noise", target.name);
-        return Err(Error::config("model.noise", settings.model.noise, expected));
+        return Err(Error::config("model.noise", format!("{:?}", settings.model.noise).to_lowercase(), expected));
     }
     let default = DataSettings::default();
     if given && (data.split != default.split || data.split_by != default.split_by) {
