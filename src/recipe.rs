@@ -366,11 +366,16 @@ fn scaling(
     let names = schema.features();
     let refuse = |part: usize, row: usize, name: &str, why: String| {
         let (at, row) = (frame.column(name)?, [&split.train, &split.valid, &split.test][part][row]);
+        if frame.dialect(row).is_missing(frame.cell(row, at)) {
+            return Ok(()); // filled by a mean of numbers of which one is beyond, too
+        }
         let reason = format!("`{}` {why}: say --na if it means missing, or use another unit", frame.cell(row, at));
         Err(Error::Data { place: frame.place_of(row, at), reason })
     };
     let fit = |of_parts: [Vec<&[f64]>; 3], names: &[&str], centred: &[bool]| -> Result<Scaler> {
-        let each = || (0..3).flat_map(|part| of_parts[part].iter().enumerate().map(move |(row, numbers)| (part, row, *numbers)));
+        let each = || {
+            (0..3).flat_map(|part| of_parts[part].iter().enumerate().map(move |(row, numbers)| (part, row, *numbers)))
+        };
         for (part, row, numbers) in each() {
             if let Some(j) = numbers.iter().position(|x| x.abs() > LARGEST) {
                 refuse(part, row, names[j], format!("is beyond {LARGEST:e}"))?;
@@ -379,7 +384,8 @@ fn scaling(
         let mut scaler = Scaler::of(of_parts[0].iter().copied());
         if let Some(j) = scaler.sd.iter().position(|sd| *sd < 1.0 / LARGEST) {
             let place = format!("{}, column `{}`", frame.name(), names[j]);
-            let reason = format!("the training part's standard deviation is below {:e}: use another unit", 1.0 / LARGEST);
+            let reason =
+                format!("the training part's standard deviation is below {:e}: use another unit", 1.0 / LARGEST);
             return Err(Error::Data { place, reason });
         }
         scaler.sd.iter_mut().zip(centred).filter(|(_, centred)| **centred).for_each(|(sd, _)| *sd = 1.0);
@@ -443,7 +449,9 @@ fn weights(
                 let at = frame.column(column)?;
                 let cell = frame.cell(rows[i], at);
                 match frame.dialect(rows[i]).number(cell) {
-                    Some(weight) if weight >= 0.0 && (weight * of_class) as f32 <= MOST_WEIGHT => Ok((weight * of_class) as f32),
+                    Some(weight) if weight >= 0.0 && (weight * of_class) as f32 <= MOST_WEIGHT => {
+                        Ok((weight * of_class) as f32)
+                    }
                     _ => Err(Error::Data {
                         place: frame.place_of(rows[i], at),
                         reason: format!("`{cell}` is no weight: expected a number from 0 to {MOST_WEIGHT:e}"),
@@ -544,9 +552,10 @@ impl Prepared {
         let (features, targets) = &self.parts[part];
         let inputs = features.iter().flat_map(|row| scaling.features.apply(row)).collect();
         let targets = match (targets, self.task) {
-            (Targets::Numbers(numbers), _) => {
-                transformed(numbers, self.target.transform).chunks(1).flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>()).collect()
-            }
+            (Targets::Numbers(numbers), _) => transformed(numbers, self.target.transform)
+                .chunks(1)
+                .flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>())
+                .collect(),
             (Targets::Classes(classes), Task::Binary) => classes.iter().map(|&class| class as f32).collect(),
             (Targets::Classes(classes), _) => {
                 let n = self.target.classes.len();

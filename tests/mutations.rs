@@ -4,8 +4,8 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     fs,
-    panic::{AssertUnwindSafe, catch_unwind},
     io::{Cursor, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -90,8 +90,7 @@ fn bounded<T>(bytes: usize, what: impl Fn() -> String, work: impl FnOnce() -> T)
 /// Ten thousand cases; those that panic are told together.
 #[track_caller]
 fn survive(mut each: impl FnMut(u64)) {
-    let failed: Vec<u64> =
-        (0..10_000).filter(|&case| catch_unwind(AssertUnwindSafe(|| each(case))).is_err()).collect();
+    let failed: Vec<u64> = (0..10_000).filter(|&case| catch_unwind(AssertUnwindSafe(|| each(case))).is_err()).collect();
     assert!(failed.is_empty(), "{} cases failed, among them {:?}", failed.len(), &failed[..failed.len().min(20)]);
 }
 
@@ -147,12 +146,48 @@ impl Draws {
 }
 
 const TOML_NUMBERS: [&str; 22] = [
-    "1e308", "-1e308", "1e-320", "-1", "0", "1", "2", "3", "18446744073709551615", "9223372036854775807", "4294967296",
-    "1e70", "1e39", "nan", "inf", "-inf", "\"inf\"", "1e999", "[]", "[1, 1]", "{}", "true",
+    "1e308",
+    "-1e308",
+    "1e-320",
+    "-1",
+    "0",
+    "1",
+    "2",
+    "3",
+    "18446744073709551615",
+    "9223372036854775807",
+    "4294967296",
+    "1e70",
+    "1e39",
+    "nan",
+    "inf",
+    "-inf",
+    "\"inf\"",
+    "1e999",
+    "[]",
+    "[1, 1]",
+    "{}",
+    "true",
 ];
 const CSV_NUMBERS: [&str; 18] = [
-    "1e308", "-1e308", "1e-320", "5e-324", "1e70", "1e38", "-1", "0", "18446744073709551615", "nan", "inf", "NA", "",
-    "\"\"", "1e999", "-200", "007", "0000-00-00",
+    "1e308",
+    "-1e308",
+    "1e-320",
+    "5e-324",
+    "1e70",
+    "1e38",
+    "-1",
+    "0",
+    "18446744073709551615",
+    "nan",
+    "inf",
+    "NA",
+    "",
+    "\"\"",
+    "1e999",
+    "-200",
+    "007",
+    "0000-00-00",
 ];
 
 fn flats(rows: usize) -> String {
@@ -225,7 +260,8 @@ impl Saved {
     fn of(model: &Model, directory: &Path) -> Self {
         let path = directory.join("saved");
         model.save(&path, &[]).unwrap();
-        let (toml, weights) = (fs::read_to_string(path.join(MODEL_TOML)).unwrap(), fs::read(path.join(WEIGHTS)).unwrap());
+        let (toml, weights) =
+            (fs::read_to_string(path.join(MODEL_TOML)).unwrap(), fs::read(path.join(WEIGHTS)).unwrap());
         fs::remove_dir_all(path).unwrap();
         Self { toml, weights }
     }
@@ -302,7 +338,8 @@ fn reshape(saved: &mut Saved, draws: &mut Draws) {
                 Column::Boolean { no, yes, .. } => no.clone_from(yes),
             }),
             _ => {
-                file.inputs.missing = [Missing::Error, Missing::Drop, Missing::Mean, Missing::Indicator, Missing::Mean][at];
+                file.inputs.missing =
+                    [Missing::Error, Missing::Drop, Missing::Mean, Missing::Indicator, Missing::Mean][at];
                 file.inputs.unseen = [Unseen::Error, Unseen::Zeros, Unseen::Rare, Unseen::Error, Unseen::Rare][at];
                 file.scaling.targets.sd.clear();
             }
@@ -420,10 +457,21 @@ fn tables() -> Vec<(String, &'static str, &'static [&'static str])> {
             let size = if draw(3, 10) == 0 { String::new() } else { format!("{}.{:02}", draw(4, 100), draw(5, 100)) };
             let note = format!("\"said \"\"{}\"\"\"", draw(6, 1000));
             let y = ["low", "high", "mid"][draw(8, 3) as usize];
-            text += &format!("2024-{:02}-{day:02} 0{}:30,{level},{},{size},{note},{},{y}\n", 1 + i % 12, i % 10, ["no", "yes"][ok as usize], i % 7);
+            text += &format!(
+                "2024-{:02}-{day:02} 0{}:30,{level},{},{size},{note},{},{y}\n",
+                1 + i % 12,
+                i % 10,
+                ["no", "yes"][ok as usize],
+                i % 7
+            );
         }
         match semicolons {
-            true => text.replace("\", ", "\"; ").replace(", ", "\u{1}").replace(',', ";").replace('.', ",").replace('\u{1}', ", "),
+            true => text
+                .replace("\", ", "\"; ")
+                .replace(", ", "\u{1}")
+                .replace(',', ";")
+                .replace('.', ",")
+                .replace('\u{1}', ", "),
             false => text,
         }
     };
@@ -473,7 +521,13 @@ fn damaged_table(text: &str, draws: &mut Draws) -> Vec<u8> {
                 // Each row another thing.
                 let mut n = 0;
                 let tag = draws.of(&["e3", "000", "x", "/2024", "9999999"]);
-                text = text.lines().map(|line| { n += 1; format!("{line}{tag}{n}\n") }).collect();
+                text = text
+                    .lines()
+                    .map(|line| {
+                        n += 1;
+                        format!("{line}{tag}{n}\n")
+                    })
+                    .collect();
             }
         }
     }
@@ -516,31 +570,41 @@ fn ten_thousand_damaged_tables_are_refused_or_trained_on_and_predicted() {
             missing: vec!["-200".to_string()],
             ..ReadOptions::default()
         };
-        let said = ["schema.floor=numeric", "schema.what=categorical", "schema.when=date", "schema.size=categorical", "schema.id=categorical"];
+        let said = [
+            "schema.floor=numeric",
+            "schema.what=categorical",
+            "schema.when=date",
+            "schema.size=categorical",
+            "schema.id=categorical",
+        ];
         let said = if draws.below(6) == 0 { vec![draws.of(&said)] } else { vec![] };
         let settings = settings(&[changes, &said[..]].concat());
         let train_it = case / 10 % 3 == 0;
-        let done = bounded(bytes.len(), || format!("case {case}"), || {
-            let frame = frame(&bytes, &options)?;
-            read += 1;
-            let model = models[at].as_ref().expect("trained");
-            match predict(model, &frame, 2) {
-                Ok(rows) => predicted += rows.min(1),
-                Err(error) => assert_one_line(&error),
-            }
-            let prepared = recipe::prepare(&frame, None, target, &settings).map_err(|error| error.to_string())?;
-            ready += 1;
-            assert!(prepared.notes.iter().all(|note| !note.contains('\n')), "{:?}", prepared.notes);
-            if train_it {
-                let outcome = prepared.train(origin(), &device, Quiet, None).map_err(|error| error.to_string())?;
-                trainings += 1;
-                let toml = outcome.model.file().to_toml();
-                let again = ModelFile::read(&toml, Path::new("model.toml")).map_err(|error| error.to_string());
-                assert_eq!(again.as_ref(), Ok(outcome.model.file()), "case {case}: what is saved can be opened");
-                predict(&outcome.model, &frame, 2)?;
-            }
-            Ok::<(), String>(())
-        });
+        let done = bounded(
+            bytes.len(),
+            || format!("case {case}"),
+            || {
+                let frame = frame(&bytes, &options)?;
+                read += 1;
+                let model = models[at].as_ref().expect("trained");
+                match predict(model, &frame, 2) {
+                    Ok(rows) => predicted += rows.min(1),
+                    Err(error) => assert_one_line(&error),
+                }
+                let prepared = recipe::prepare(&frame, None, target, &settings).map_err(|error| error.to_string())?;
+                ready += 1;
+                assert!(prepared.notes.iter().all(|note| !note.contains('\n')), "{:?}", prepared.notes);
+                if train_it {
+                    let outcome = prepared.train(origin(), &device, Quiet, None).map_err(|error| error.to_string())?;
+                    trainings += 1;
+                    let toml = outcome.model.file().to_toml();
+                    let again = ModelFile::read(&toml, Path::new("model.toml")).map_err(|error| error.to_string());
+                    assert_eq!(again.as_ref(), Ok(outcome.model.file()), "case {case}: what is saved can be opened");
+                    predict(&outcome.model, &frame, 2)?;
+                }
+                Ok::<(), String>(())
+            },
+        );
         if let Err(error) = done {
             assert_one_line(&error);
         }

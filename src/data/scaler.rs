@@ -28,7 +28,11 @@ impl Scaler {
             }
             if let Some(j) = row.iter().position(|x| x.abs() > LARGEST) {
                 let place = format!("row {i}, column {j}");
-                return Err(Error::Value { place, value: format!("{:e}", row[j]), expected: "a number of at most 1e70" });
+                return Err(Error::Value {
+                    place,
+                    value: format!("{:e}", row[j]),
+                    expected: "a number of at most 1e70",
+                });
             }
         }
         let scaler = Self::of(rows);
@@ -89,7 +93,10 @@ mod tests {
     fn numbers_whose_fourth_powers_are_none_are_named() {
         let error = |rows: [[f64; 2]; 2]| Scaler::fit(rows.iter().map(|row| &row[..])).unwrap_err().to_string();
         assert_eq!(error([[1.0, 1e308], [2.0, 1e308]]), "row 0, column 1: `1e308` is not a number of at most 1e70");
-        assert_eq!(error([[1e-200, 1.0], [3e-200, 2.0]]), "column 0: `0e0` is not a standard deviation of at least 1e-70");
+        assert_eq!(
+            error([[1e-200, 1.0], [3e-200, 2.0]]),
+            "column 0: `0e0` is not a standard deviation of at least 1e-70"
+        );
         let scaler = Scaler::fit([[1e70], [-1e70]].iter().map(|row| &row[..])).unwrap();
         assert!((scaler.sd[0] / 1e70 - 1.0).abs() < 1e-12);
     }

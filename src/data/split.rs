@@ -35,29 +35,23 @@ impl Split {
             .whole(shares, rows, "rows")
     }
 
-    /// The same for each class of its own, so that each part has about the same shares of them; a class of one row trains.
+    /// The same for each class of its own: each part has its share of each class to less than a row; a class of one row trains.
     ///
     /// # Errors
     /// As [`random`](Self::random).
     pub fn stratified(classes: &[usize], shares: [f64; 3], split_key: Key) -> Result<Self> {
         check_shares(shares)?;
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
-        let mut before = 0;
+        let mut owed = [0.0; 3];
         let mut rows_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         classes.iter().enumerate().for_each(|(row, &class)| rows_of.entry(class).or_default().push(row));
         for (class, rows) in rows_of {
             let order = split_key.fold(class as u64).permutation(rows.len());
-            // What rounding takes from one class it gives to the next.
-            let end = |share: f64| {
-                let up_to = |rows: usize| (share * rows as f64).round() as usize;
-                (up_to(before + rows.len()) - up_to(before)).min(rows.len())
-            };
-            let train = end(shares[0]).max(1).min(rows.len());
-            let valid = end(shares[0] + shares[1]).max(train);
+            let counts = dealt(rows.len(), shares, &mut owed);
+            let (train, valid) = (counts[0], counts[0] + counts[1]);
             split.train.extend(order[..train].iter().map(|&i| rows[i]));
             split.valid.extend(order[train..valid].iter().map(|&i| rows[i]));
             split.test.extend(order[valid..].iter().map(|&i| rows[i]));
-            before += rows.len();
         }
         // Classes one after the other are no order for anything.
         for (i, part) in [&mut split.train, &mut split.valid, &mut split.test].into_iter().enumerate() {
@@ -152,6 +146,23 @@ impl Split {
             false => Ok(self),
         }
     }
+}
+
+/// How many rows of a class each part gets: its share rounded down, and what is left goes to the parts that earlier classes gave too little. The first
+/// part gets one at least.
+fn dealt(rows: usize, shares: [f64; 3], owed: &mut [f64; 3]) -> [usize; 3] {
+    let exact = shares.map(|share| share * rows as f64);
+    let mut counts = exact.map(|exact| (exact + 1e-9).floor() as usize);
+    let mut rounded = exact.map(|exact| (exact - exact.round()).abs() > 1e-9);
+    (0..3).for_each(|part| owed[part] += exact[part] - counts[part] as f64);
+    for _ in counts.iter().sum()..rows {
+        let most = (0..3).filter(|&part| rounded[part]).max_by(|&a, &b| owed[a].total_cmp(&owed[b]));
+        let part = if counts[0] == 0 { 0 } else { most.unwrap_or(0) };
+        counts[part] += 1;
+        rounded[part] = false;
+        owed[part] -= 1.0;
+    }
+    counts
 }
 
 /// That the shares are a split of anything.

@@ -336,7 +336,8 @@ impl RegressionPrediction {
         let finite = |entry: usize| {
             let aleatoric = self.aleatoric.get(entry).copied().unwrap_or_default();
             let own = [self.mean[entry], self.epistemic[entry], aleatoric];
-            let log_normal = self.samples.as_ref().filter(|_| exponentiated).map(|samples| self.log_normal(samples, entry));
+            let log_normal =
+                self.samples.as_ref().filter(|_| exponentiated).map(|samples| self.log_normal(samples, entry));
             let is_finite = |moments: [f64; 3]| moments.iter().sum::<f64>().is_finite();
             is_finite(own) && log_normal.is_none_or(is_finite)
         };

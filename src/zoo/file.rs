@@ -213,15 +213,24 @@ impl ModelFile {
         }
         let version: Version = read_toml(text).map_err(|reason| bad(format!("not a model: {reason}")))?;
         if version.schema != Self::LAYOUT {
-            let age = if version.schema < Self::LAYOUT { "an older version of burn-zoo: train it again" } else { "a newer version of burn-zoo" };
-            return Err(bad(format!("schema {}, of {age} (this version reads schema {})", version.schema, Self::LAYOUT)));
+            let age = if version.schema < Self::LAYOUT {
+                "an older version of burn-zoo: train it again"
+            } else {
+                "a newer version of burn-zoo"
+            };
+            return Err(bad(format!(
+                "schema {}, of {age} (this version reads schema {})",
+                version.schema,
+                Self::LAYOUT
+            )));
         }
         let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
         file.train.check().map_err(|error| bad(error.to_string()))?;
         // Burn's configs ignore keys that they do not know.
         // And whole numbers beyond 2^63 are numbers to serde, but none that TOML can write.
         let beyond = |error: String| bad(format!("not a model of this version: {error}"));
-        let known = leaves(&toml::Table::try_from(&file).map_err(|error| beyond(error.to_string().trim().replace('\n', " ")))?);
+        let known =
+            leaves(&toml::Table::try_from(&file).map_err(|error| beyond(error.to_string().trim().replace('\n', " ")))?);
         let given = leaves(&read_toml(text).map_err(beyond)?);
         let names: HashSet<&str> = known.iter().map(|(path, _)| path.as_str()).collect();
         if let Some((unknown, _)) = given.iter().find(|(path, _)| !names.contains(path.as_str())) {
@@ -268,7 +277,8 @@ impl ModelFile {
             }
         }
         let scales = file.scaling.features.sd.iter().chain(&file.scaling.targets.sd).map(|sd| (sd, sd * sd));
-        let tau = file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network)).map(|tau| (tau, *tau));
+        let tau =
+            file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network)).map(|tau| (tau, *tau));
         // Variances and precisions are each other's inverses.
         let is_one = |square: f64| square.is_normal() && square.recip().is_normal();
         match scales.chain(tau).find(|(x, square)| !(**x > 0.0 && is_one(*square))).map(|(x, _)| x) {
