@@ -60,7 +60,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let chosen = paired(&by_seed, best)?;
     println!("\nthe best rate is {}", RATES[best]);
     println!("the largest within one standard error of it is {}", RATES[loose]);
-    println!("the largest within one standard error of the differences from it, seed by seed, is {}: chosen", RATES[chosen]);
+    println!(
+        "the largest within one standard error of the differences from it, seed by seed, is {}: chosen",
+        RATES[chosen]
+    );
 
     let of = |value: fn(&Estimate) -> f64| likelihoods.iter().map(value).collect::<Vec<f64>>();
     let error = |estimate: &Estimate| estimate.standard_error.unwrap_or(0.0);
@@ -81,9 +84,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let curve = train(&table, target, &settings, &device)?.curve;
         let of = |value: fn(&burn_zoo::train::Epoch) -> f64| curve.iter().map(value).collect::<Vec<f64>>();
         let epochs = of(|epoch| epoch.number as f64);
-        figure = figure
-            .dashed(&format!("{name}: training part"), &epochs, &of(|epoch| epoch.train_loss))
-            .line(&format!("{name}: validation part"), &epochs, &of(|epoch| epoch.valid_loss));
+        figure = figure.dashed(&format!("{name}: training part"), &epochs, &of(|epoch| epoch.train_loss)).line(
+            &format!("{name}: validation part"),
+            &epochs,
+            &of(|epoch| epoch.valid_loss),
+        );
         let lowest = of(|epoch| epoch.valid_loss).into_iter().fold(f64::INFINITY, f64::min);
         let last = curve[curve.len() - 1];
         println!(
@@ -142,7 +147,8 @@ fn one_standard_error(likelihoods: &[Estimate], best: usize) -> usize {
 /// The same by the standard error of the differences, seed by seed: all rates see the same rows, so the luck of a split is taken off.
 fn paired(by_seed: &[Vec<f64>], best: usize) -> burn_zoo::Result<usize> {
     for rate in (best + 1..by_seed.len()).rev() {
-        let differences: Vec<f64> = by_seed[best].iter().zip(&by_seed[rate]).map(|(best, other)| best - other).collect();
+        let differences: Vec<f64> =
+            by_seed[best].iter().zip(&by_seed[rate]).map(|(best, other)| best - other).collect();
         let difference = Estimate::mean(&differences)?;
         if difference.value <= difference.standard_error.unwrap_or(0.0) {
             return Ok(rate);

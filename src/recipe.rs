@@ -10,8 +10,8 @@ use burn::tensor::Device;
 
 use crate::{
     data::{
-        ClassWeights, ColumnKind, DataSettings, Found, Frame, Ignored, LARGEST, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy,
-        Target, Targets, Transform, Unseen,
+        ClassWeights, ColumnKind, DataSettings, Found, Frame, Ignored, LARGEST, Missing, Remark, Scale, Scaler, Schema,
+        Split, SplitBy, Target, Targets, Transform, Unseen,
     },
     error::{Error, Result},
     key::{Key, MASK_SCHEME},
@@ -177,7 +177,8 @@ fn fit_together(target: &Target, given: bool, settings: &Settings) -> Result<()>
         return Err(Error::config("data.transform", "log", none("classes")));
     }
     if classes && settings.model.noise != Noise::Constant {
-        let expected = format!("the default, constant: `{}` has classes, whose probabilities hold the noise", target.name);
+        let expected =
+            format!("the default, constant: `{}` has classes, whose probabilities hold the noise", target.name);
         return Err(Error::config("model.noise", format!("{:?}", settings.model.noise).to_lowercase(), expected));
     }
     let default = DataSettings::default();

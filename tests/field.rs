@@ -207,13 +207,18 @@ fn d04_duplicates_and_targets_that_teach_nothing() {
     let trained = model(at, "model");
     assert_eq!(trained["target"]["classes"], toml::Value::from(vec!["no-recurrence-events", "recurrence-events"]));
     let node_caps = column(&trained, "column_5").unwrap();
-    assert!(node_caps["kind"].as_str() == Some("boolean") && node_caps["indicator"].as_bool() == Some(true), "{node_caps}");
+    assert!(
+        node_caps["kind"].as_str() == Some("boolean") && node_caps["indicator"].as_bool() == Some(true),
+        "{node_caps}"
+    );
     // The majority's rate stands beside the accuracy, and the quotes are remembered.
     let scores = run(at, "evaluate model --data recurrence.csv --no-header --format json --quiet").data();
     let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();
     assert!((scores["baseline"]["accuracy"].as_f64().unwrap() - 201.0 / 286.0).abs() < 1e-6);
 
-    let train = |file: &str, rest: &str| run(at, &format!("train mlp --data {file} --target y {QUICK} {rest} --out {file}.model"));
+    let train = |file: &str, rest: &str| {
+        run(at, &format!("train mlp --data {file} --target y {QUICK} {rest} --out {file}.model"))
+    };
     let told = refused(train("one-class.csv", ""));
     assert!(told.contains("one class only"), "{told}");
     let told = refused(train("constant-target.csv", ""));
@@ -311,7 +316,8 @@ fn s1_the_same_bytes_without_a_seed_and_other_digits_with_another() {
     let at = directory.path();
     said(run(at, &format!("train mlp --data train.csv --target price {QUICK} --out model")));
     for format in ["csv", "json"] {
-        let predict = |seed: &str| run(at, &format!("predict model --input new.csv --passes 20 --format {format} {seed}")).out;
+        let predict =
+            |seed: &str| run(at, &format!("predict model --input new.csv --passes 20 --format {format} {seed}")).out;
         assert_eq!(predict(""), predict(""));
         assert_eq!(predict(""), predict("--seed 0"));
         assert_ne!(predict("--seed 1"), predict("--seed 2"));
@@ -320,7 +326,10 @@ fn s1_the_same_bytes_without_a_seed_and_other_digits_with_another() {
     let mean = &cells(&all)[1][0];
     assert!(mean.chars().filter(char::is_ascii_digit).count() >= 6, "{mean}");
     let sds = |seed: u32| {
-        let ran = run(at, &format!("predict model --input new.csv --passes 20 --format csv --no-passthrough --seed {seed} --quiet"));
+        let ran = run(
+            at,
+            &format!("predict model --input new.csv --passes 20 --format csv --no-passthrough --seed {seed} --quiet"),
+        );
         numbers(&ran.out)
     };
     for (one, other) in sds(1).iter().zip(sds(2)) {
@@ -345,7 +354,9 @@ fn s4_standard_output_holds_one_document_and_standard_error_plain_lines() {
         serde_json::from_str::<serde_json::Value>(&ran.out).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert!(!ran.err.contains(['\r', '\x1b']), "{}", ran.err);
     }
-    for line in ["predict model --input new.csv --format json --quiet", "evaluate model --data train.csv --format json -q"] {
+    for line in
+        ["predict model --input new.csv --format json --quiet", "evaluate model --data train.csv --format json -q"]
+    {
         run(at, line).data(); // nothing on standard error
     }
     let ran = run(at, &format!("train mlp --data train.csv --target price {QUICK} --out other --quiet"));

@@ -230,7 +230,11 @@ fn a_card_names_the_command_the_counts_and_the_size_of_the_description() {
             format!("``` {} ```", file.provenance.command),
             format!("{} parameters, {} bytes", file.weights.params, file.weights.bytes),
             format!("{trained} rows trained, {chose} chose the epoch and the noise, {judge} judge"),
-            format!("on the {judge} test rows, {} passes, seed 0, {} % intervals", test.passes, test.interval.unwrap() * 100.0),
+            format!(
+                "on the {judge} test rows, {} passes, seed 0, {} % intervals",
+                test.passes,
+                test.interval.unwrap() * 100.0
+            ),
             format!("Dealt out by seed {}", train.seed),
             widths,
             format!("rate {} on the inputs and {} behind", file.model.input_rate, file.model.rates[0]),
@@ -436,7 +440,11 @@ fn weights_that_pass_for_the_described_ones_are_refused_for_what_is_wrong_in_the
 fn a_description_that_does_not_hold_is_refused_for_what_is_wrong_in_it() {
     let saved = Saved::new();
     for (old, new, says) in [
-        ("schema = 2", "schema = 1", "schema 1, of an older version of burn-zoo: train it again (this version reads schema 2)"),
+        (
+            "schema = 2",
+            "schema = 1",
+            "schema 1, of an older version of burn-zoo: train it again (this version reads schema 2)",
+        ),
         ("schema = 2", "schema = 3", "schema 3, of a newer version of burn-zoo (this version reads schema 2)"),
         ("mask_scheme = 1", "mask_scheme = 2", "mask scheme 2: this version draws by mask scheme 1"),
         ("family = \"mlp\"", "family = \"cnn\"", "unknown family `cnn`: expected `mlp`"),

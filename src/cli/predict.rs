@@ -200,9 +200,9 @@ impl Job<'_> {
             let mut remarks = Vec::new();
             let cell = |column: usize| record.cells[column].as_str();
             let encoded = features.push(|values| self.binding.encode(cell, self.dialect, values, &mut remarks));
-            let fault = encoded.err().map(|bad| {
-                format!("{}, line {}, column `{}`: {}", self.name, record.line, bad.column, bad.reason)
-            });
+            let fault = encoded
+                .err()
+                .map(|bad| format!("{}, line {}, column `{}`: {}", self.name, record.line, bad.column, bad.reason));
             let stop = fail && fault.is_some();
             rows.push(Row { record, remarks, fault });
             if stop {
@@ -257,7 +257,8 @@ impl Job<'_> {
             let good = rows.iter().enumerate().filter(|(_, row)| row.fault.is_none()).map(|(at, _)| at).nth(row);
             let at = good.expect("it was predicted");
             let line = rows[at].record.line;
-            let fault = format!("{}, line {line}: the prediction is {value}: a number of this row is too large", self.name);
+            let fault =
+                format!("{}, line {line}: the prediction is {value}: a number of this row is too large", self.name);
             rows[at].fault = Some(fault);
             if self.args.on_error == OnError::Fail {
                 rows.truncate(at + 1);
@@ -292,7 +293,9 @@ impl Columns {
     fn new(model: &Model, header: &[String], binding: &Binding, args: &Args) -> Result<Self> {
         let (mut names, mut noise) = (Vec::new(), true);
         if model.target().is_classes() {
-            names.extend(["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from));
+            names.extend(
+                ["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from),
+            );
             names.extend(model.target().classes.iter().map(|class| format!("p_{class}")));
         } else if model.mlp().task() == (Task::Regression { targets: 1, noise: Noise::None }) {
             noise = false; // an interval would be too narrow by all of it
@@ -335,9 +338,7 @@ impl Columns {
                 })
                 .collect()),
             Prediction::Regression(regression) if !self.noise => Ok((0..regression.rows())
-                .map(|row| {
-                    numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect()
-                })
+                .map(|row| numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect())
                 .collect()),
             Prediction::Regression(regression) => {
                 let intervals = args.interval.iter().map(|&level| regression.interval(level));
@@ -396,7 +397,9 @@ impl Words {
     fn cells(&mut self, line: u64, remarks: &[Remark]) {
         for remark in remarks {
             let what = match remark {
-                Remark::Missing { column } => format!("column `{column}` is missing, and filled as in the training part"),
+                Remark::Missing { column } => {
+                    format!("column `{column}` is missing, and filled as in the training part")
+                }
                 Remark::Unseen { column, level } => {
                     format!("column `{column}`: `{level}` is a level that the training part did not have")
                 }
@@ -428,7 +431,9 @@ impl Words {
         }
         if count.outside > 0 {
             let (outside, rows) = (count.outside, count.rows);
-            self.say(&format!("{name}: {outside} of {rows} rows lie outside of the training part: see column `outside`"));
+            self.say(&format!(
+                "{name}: {outside} of {rows} rows lie outside of the training part: see column `outside`"
+            ));
         }
         if count.bad > 0 {
             let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see column `error`" };

@@ -227,8 +227,10 @@ impl TryFrom<String> for ColumnKind {
             (_, Some(("date", format))) if format.contains('%') => Ok(Self::Date(Some(format.to_string()))),
             ("ignored", _) => Ok(Self::Ignored),
             ("id", _) => Ok(Self::Id),
-            _ => Err("expected numeric, categorical, boolean, date, date:FORMAT (such as date:%d.%m.%Y), ignored or id"
-                .to_string()),
+            _ => {
+                Err("expected numeric, categorical, boolean, date, date:FORMAT (such as date:%d.%m.%Y), ignored or id"
+                    .to_string())
+            }
         }
     }
 }

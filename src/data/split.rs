@@ -108,8 +108,7 @@ impl Split {
         let mut order: Vec<usize> = (0..times.len()).collect();
         order.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
         // To the nearer end of rows of one time, but not to where a part would be empty.
-        let starts: Vec<usize> =
-            (1..times.len()).filter(|&at| times[order[at - 1]] != times[order[at]]).collect();
+        let starts: Vec<usize> = (1..times.len()).filter(|&at| times[order[at - 1]] != times[order[at]]).collect();
         let cut = |share: f64, least: usize| {
             let at = share * times.len() as f64;
             let near = |start: &usize| (*start as f64 - at).abs();

@@ -344,7 +344,10 @@ mod tests {
     fn the_losses_of_an_epoch_come_back_bit_for_bit() {
         let extremes = [f64::MIN_POSITIVE, 5e-324, f64::MAX, -0.0, 0.1 + 0.2, 1.0 / 3.0, f64::INFINITY, -1e23];
         for loss in extremes.into_iter().chain(extremes.map(|x| -x * 0.7)) {
-            let epoch: Epoch = toml::from_str("number = 1\ntrain_loss = nan\nvalid_loss = 0.0\nbest = true\nlearning_rate = 0.1\npenalty = 0.0").unwrap();
+            let epoch: Epoch = toml::from_str(
+                "number = 1\ntrain_loss = nan\nvalid_loss = 0.0\nbest = true\nlearning_rate = 0.1\npenalty = 0.0",
+            )
+            .unwrap();
             let written = toml::to_string(&Epoch { valid_loss: loss, ..epoch }).unwrap();
             let read: Epoch = toml::from_str(&written).unwrap();
             assert_eq!(read.valid_loss.to_bits(), loss.to_bits(), "{written}");
