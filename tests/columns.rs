@@ -423,7 +423,7 @@ fn copies_of_rows_are_counted() {
     assert_eq!(
         note,
         &format!(
-            "20 rows are copies of others of others: {test} of {n_test} test rows and {valid} of {n_valid} validation rows also stand in the training part"
+            "20 rows are copies of others in all that is read: {test} of {n_test} test rows and {valid} of {n_valid} validation rows also stand in the training part"
         )
     );
 }
