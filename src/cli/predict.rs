@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use burn_zoo::{
     Error,
     data::{
-        Binding, Remark,
+        Binding, Remark, SplitBy,
         read::{Dialect, Record},
     },
     models::{Noise, Task},
@@ -21,7 +21,7 @@ use csv::WriterBuilder;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Aligned, OnDevice, Usage,
+    Aligned, OnDevice, Usage, idle_interval,
     numbers::{bytes, fixed, level, passes, significant, whole},
     one_line, open,
     progress::Rows,
@@ -50,8 +50,8 @@ pub struct Args {
     #[arg(long, default_value_t = 50, value_parser = passes)]
     passes: u32,
     /// The probability, between 0 and 1, that an interval shall hold; may be
-    /// given several times
-    #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
+    /// given several times [default: 0.9]
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
     interval: Vec<f64>,
     /// How to write the predictions
     #[arg(long, value_enum, default_value_t)]
@@ -102,6 +102,13 @@ enum OnError {
     Mark,
 }
 
+impl Args {
+    /// The levels of the intervals.
+    fn levels(&self) -> &[f64] {
+        if self.interval.is_empty() { &[0.9] } else { &self.interval }
+    }
+}
+
 /// Rows that are read, predicted and written at a time.
 const BLOCK: usize = 4096;
 
@@ -118,6 +125,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     reader.notes().iter().for_each(|note| words.say(&format!("{name}: {note}")));
     let dialect = reader.dialect().clone();
     let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns(), name)? };
+    if !dialect.header && model.file().data.reading.columns == Some(header.len() + 1) {
+        words.say(&format!("{name}: one column less than the training table: taken to be `{}`", model.target().name));
+    }
+    args.interval.first().and_then(|&level| idle_interval(&model, level)).iter().for_each(|note| words.say(note));
     let binding = model.schema().bind(&header, name)?;
     let columns = Columns::new(&model, &header, &binding, args).with_context(|| name.to_string())?;
     words.extra_columns(&model, &header, args);
@@ -157,17 +168,24 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     done
 }
 
-/// The names of columns that have none: those of the training table if it had none either, else the model's in its order.
+/// The names of columns that have none: those of the training table, with or without the target, if it had none either, else the model's in its
+/// order. Any other number of columns would have some taken for others.
 fn by_position(model: &Model, columns: &[String], name: &str) -> Result<Vec<String>> {
-    let features = model.features();
-    match features.iter().all(|feature| columns.iter().any(|column| column == feature)) {
-        true => Ok(columns.to_vec()),
-        false if columns.len() == features.len() => Ok(features.iter().map(ToString::to_string).collect()),
-        false => bail!(
-            "{name}: {} columns without names: expected the {} that the model reads",
-            columns.len(),
-            features.len()
+    let (features, found) = (model.features(), columns.len());
+    match model.file().data.reading.columns {
+        Some(all) if found == all => Ok(columns.to_vec()),
+        Some(all) if found + 1 == all => {
+            let names = (1..=all).map(|number| format!("column_{number}"));
+            Ok(names.filter(|name| *name != model.target().name).collect())
+        }
+        Some(all) => bail!(
+            "{name}: {found} columns without names: expected the {all} of the training table, or {} without the target",
+            all - 1
         ),
+        None if found == features.len() => Ok(features.iter().map(ToString::to_string).collect()),
+        None => {
+            bail!("{name}: {found} columns without names: expected the {} that the model reads", features.len())
+        }
     }
 }
 
@@ -299,8 +317,8 @@ impl Columns {
             names.extend(["mean", "sd_epistemic"].map(String::from));
         } else {
             names.extend(["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(String::from));
-            for level in &args.interval {
-                let level = if args.interval.len() > 1 { format!("_{level}") } else { String::new() };
+            for level in args.levels() {
+                let level = if args.levels().len() > 1 { format!("_{level}") } else { String::new() };
                 names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
             }
         }
@@ -340,7 +358,7 @@ impl Columns {
                 })
                 .collect()),
             Prediction::Regression(regression) => {
-                let intervals = args.interval.iter().map(|&level| regression.interval(level));
+                let intervals = args.levels().iter().map(|&level| regression.interval(level));
                 let intervals = intervals.collect::<burn_zoo::Result<Vec<_>>>()?;
                 let (aleatoric, sd) = (regression.aleatoric_variance()?, regression.sd()?);
                 let row = |row: usize| {
@@ -383,7 +401,13 @@ impl Words {
     fn extra_columns(&self, model: &Model, header: &[String], args: &Args) {
         let (schema, target) = (model.schema(), model.target());
         let ignored = schema.ignored.iter().map(|column| column.name.as_str());
-        let known: HashSet<&str> = schema.names().chain(ignored).chain([target.name.as_str()]).collect();
+        let settings = &model.file().data.settings;
+        let split = match &settings.split_by {
+            SplitBy::Group(column) | SplitBy::Time(column) => Some(column.as_str()),
+            SplitBy::Auto | SplitBy::Random | SplitBy::Stratified => None,
+        };
+        let others = split.into_iter().chain([target.name.as_str(), settings.weight_column.as_str()]);
+        let known: HashSet<&str> = schema.names().chain(ignored).chain(others).collect();
         let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
         if let [first, rest @ ..] = &extra[..] {
             let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
