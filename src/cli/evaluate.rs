@@ -116,13 +116,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let Some(path) = &args.plot {
         let prediction = model.predict(&features, &monte_carlo)?;
         let figure = match &targets {
-            Targets::Numbers(numbers) => report::actual_against_predicted(
-                &prediction.regression()?,
-                numbers,
-                0,
-                interval,
-                &model.target().name,
-            )?,
+            Targets::Numbers(numbers) => {
+                report::actual_against_predicted(&prediction.regression()?, numbers, 0, interval, &model.target().name)?
+            }
             Targets::Classes(classes) => {
                 report::reliability(&prediction.classes()?.classified(classes)?.reliability(15), &model.target().name)
             }
@@ -143,7 +139,9 @@ fn known(file: &ModelFile, sha256: &str) -> Option<String> {
             "the model was trained on this table: of its rows {train} trained and {valid} chose; only {test} are new to it"
         )),
         (_, 0) => Some("the model was trained on this table: none of its rows is new to it".to_string()),
-        (_, 1) => Some("this table chose the model's epoch, and its tau if it has one: its rows are not new to it".to_string()),
+        (_, 1) => Some(
+            "this table chose the model's epoch, and its tau if it has one: its rows are not new to it".to_string(),
+        ),
         _ => None,
     }
 }

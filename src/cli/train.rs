@@ -472,7 +472,8 @@ fn check_place(out: &Path) -> Result<()> {
         return Err(Usage(format!("--out {}: expected the name of a new directory", out.display())).into());
     }
     if out.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX)) {
-        let says = format!("--out {}: what ends in {SUFFIX} is what a training leaves: choose another name", out.display());
+        let says =
+            format!("--out {}: what ends in {SUFFIX} is what a training leaves: choose another name", out.display());
         return Err(Usage(says).into());
     }
     let exists = |place: &&Path| place.as_os_str().is_empty() || place.exists();

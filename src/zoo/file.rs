@@ -212,8 +212,16 @@ impl ModelFile {
         }
         let version: Version = read_toml(text).map_err(|reason| bad(format!("not a model: {reason}")))?;
         if version.schema != Self::LAYOUT {
-            let age = if version.schema < Self::LAYOUT { "an older version of burn-zoo: train it again" } else { "a newer version of burn-zoo" };
-            return Err(bad(format!("schema {}, of {age} (this version reads schema {})", version.schema, Self::LAYOUT)));
+            let age = if version.schema < Self::LAYOUT {
+                "an older version of burn-zoo: train it again"
+            } else {
+                "a newer version of burn-zoo"
+            };
+            return Err(bad(format!(
+                "schema {}, of {age} (this version reads schema {})",
+                version.schema,
+                Self::LAYOUT
+            )));
         }
         let file: Self = read_toml(text).map_err(|reason| bad(format!("not a model of this version: {reason}")))?;
         file.train.check().map_err(|error| bad(error.to_string()))?;
