@@ -31,7 +31,7 @@ pub struct Reading {
     #[arg(long)]
     header: bool,
     /// There is no header: columns are called column_1, column_2, ..., or to
-    /// predict, if the model's have other names, are the model's in its order
+    /// predict, if the training table had names, are the model's in its order
     #[arg(long, conflicts_with = "header")]
     no_header: bool,
     /// Skip so many lines before the header
