@@ -632,6 +632,25 @@ fn a_training_writes_its_scores_to_standard_output_and_the_rest_to_standard_erro
 }
 
 #[test]
+fn rows_that_a_training_dropped_are_not_judged_either() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let row = |i: usize| match i {
+        5 => ",50\n".to_string(),
+        9 => "9,\n".to_string(),
+        i => format!("{i},{}\n", 10 * i),
+    };
+    fs::write(at.join("in.csv"), format!("x,y\n{}", (0..40).map(row).collect::<String>())).unwrap();
+    let drops = ["--set", "data.missing=drop", "--set", "data.missing_target=drop", "--set", "train.epochs=2"];
+    let train = ["train", "mlp", "--data", "in.csv", "--target", "y", "--out", "o", "-q"];
+    burn_zoo(at, &[&train[..], &drops].concat()).data();
+    let ran = burn_zoo(at, &["evaluate", "o", "--data", "in.csv", "--format", "json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("in.csv: 2 rows are left out, as in the training"), "{}", ran.err);
+    assert_eq!(json(&ran.out)["monte_carlo"]["n"], 38);
+}
+
+#[test]
 fn help_fits_into_80_columns() {
     let all = ["list", "show", "config", "check", "train", "predict", "evaluate", "devices", "completions"];
     for command in [""].into_iter().chain(all) {
@@ -675,5 +694,79 @@ fn settings_that_no_machine_or_file_can_hold_are_refused() {
     ] {
         let ran = burn_zoo(directory.path(), &[&train[..], set].concat());
         assert!(ran.code == Some(2) && ran.err.contains(says), "{set:?}: {:?} {}", ran.code, ran.err);
+    }
+}
+
+/// Forty rows: y, a, b and a constant.
+fn nameless(row: impl Fn(usize) -> String) -> String {
+    (1..41).map(|i| row(i) + "\n").collect()
+}
+
+#[test]
+fn columns_without_names_are_those_of_the_training_table_or_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (a, b) = (|i: usize| i * 7 % 23, |i: usize| i * 5 % 17);
+    fs::write(at.join("all.csv"), nameless(|i| format!("{},{},{},7", 2 * a(i) + b(i) + 1, a(i), b(i)))).unwrap();
+    fs::write(at.join("less.csv"), nameless(|i| format!("{},{},7", a(i), b(i)))).unwrap();
+    fs::write(at.join("two.csv"), nameless(|i| format!("{},{}", a(i), b(i)))).unwrap();
+    let train = ["train", "mlp", "--data", "all.csv", "--no-header", "--target", "column_1", "--out", "m", "-q"];
+    burn_zoo(at, &[&train[..], &["--set", "train.epochs=3", "--task", "regression"]].concat()).data();
+    let predict = |file: &str| {
+        burn_zoo(at, &["predict", "m", "--input", file, "--no-header", "--format", "csv", "--no-passthrough"])
+    };
+    let expected = predict("all.csv").data();
+    let less = predict("less.csv");
+    assert_eq!((less.code, less.out), (Some(0), expected));
+    assert_eq!(less.err, "note: less.csv: one column less than the training table: taken to be `column_1`\n");
+    let two = ["predict", "m", "--input", "two.csv", "--no-header"];
+    let says = "two.csv: 2 columns without names: expected the 4 of the training table, or 3 without the target";
+    refused(at, &two, 1, says);
+    let less = ["evaluate", "m", "--data", "less.csv", "--no-header", "-q"];
+    refused(at, &less, 1, "less.csv: 3 columns without names: expected the 4 of the training table");
+    let all = ["evaluate", "m", "--data", "all.csv", "--no-header", "-q"];
+    burn_zoo(at, &all).data();
+    let little = [&all[..], &["--memory", "100"]].concat();
+    refused(at, &little, 2, "--memory 100: too few bytes for 50 samples of 40 rows: raise it");
+}
+
+#[test]
+fn what_a_model_saw_of_a_table_is_said_by_its_part() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    for (name, shift) in [("train", 0), ("valid", 1), ("test", 2)] {
+        let rows = nameless(|i| format!("{},{},{},g{}", i * 7 % 23 + shift, i, 1 + i % 3, i % 9));
+        fs::write(at.join(format!("{name}.csv")), format!("y,a,w,g\n{rows}")).unwrap();
+    }
+    let files = ["--valid", "valid.csv", "--test", "test.csv", "--target", "y", "--task", "regression"];
+    let set = ["--set", "train.epochs=2", "--set", "data.transform=log", "--set", "data.weight_column=w"];
+    let args = [&["train", "mlp", "--data", "train.csv", "--out", "m", "-q"], &files[..], &set].concat();
+    fs::write(at.join("train.csv"), fs::read_to_string(at.join("train.csv")).unwrap().replace("\n0,", "\n1,")).unwrap();
+    burn_zoo(at, &args).data();
+    let said = |file: &str| burn_zoo(at, &["evaluate", "m", "--data", file]).err;
+    assert!(said("train.csv").contains("the model was trained on this table: none of its rows is new to it\n"));
+    assert!(said("valid.csv").contains("this table chose the model's epoch"), "{}", said("valid.csv"));
+    assert!(!said("test.csv").contains("new to it"), "{}", said("test.csv"));
+    let shown = burn_zoo(at, &["show", "m"]).data();
+    let noise = shown.lines().find(|line| line.starts_with("noise ")).unwrap();
+    assert!(noise.ends_with(" of the logarithm"), "{noise}");
+    // The column of weights is no stranger.
+    let ran = burn_zoo(at, &["predict", "m", "--input", "test.csv"]);
+    assert!(ran.code == Some(0) && !ran.err.contains("unknown to the model"), "{}", ran.err);
+}
+
+#[test]
+fn an_interval_that_changes_nothing_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let rows = nameless(|i| format!("{},{},{}", if i % 3 == 0 { "no" } else { "yes" }, i, i % 7));
+    fs::write(at.join("in.csv"), format!("y,a,b\n{rows}")).unwrap();
+    let train = ["train", "mlp", "--data", "in.csv", "--target", "y", "--out", "m", "-q", "--set", "train.epochs=2"];
+    burn_zoo(at, &train).data();
+    let says = "note: --interval 0.8 changes nothing: classes have no intervals\n";
+    for args in [["predict", "m", "--input", "in.csv"], ["evaluate", "m", "--data", "in.csv"]] {
+        let said = |more: &[&str]| burn_zoo(at, &[&args[..], more].concat()).err;
+        assert!(said(&["--interval", "0.8"]).contains(says) && !said(&[]).contains("--interval"), "{args:?}");
+        assert_eq!(said(&["--interval", "0.8", "-q"]), "");
     }
 }

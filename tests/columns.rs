@@ -531,3 +531,81 @@ fn what_is_unlike_the_training_part_is_told() {
     assert_eq!(remarks(",a,1970-01-02"), ["n="]);
     assert!(!Remark::Missing { column: "n".to_string() }.is_outside());
 }
+
+/// A table of the number `x` and the class `y`.
+fn classes(rows: &[(f64, &str)]) -> String {
+    rows.iter().fold("x,y\n".to_string(), |text, (x, y)| text + &format!("{x},{y}\n"))
+}
+
+#[test]
+fn a_class_that_the_training_part_lacks_is_refused_however_the_parts_came_about() {
+    let both = |n: usize| (0..n).map(|i| (i as f64, if i % 2 == 0 { "p" } else { "q" })).collect::<Vec<_>>();
+    let table = |rows: &[(f64, &str)]| frame(&classes(rows));
+    let mut given = table(&[(1.0, "p"), (2.0, "p"), (3.0, "q"), (5.5, "p")]);
+    given.append(&table(&both(4))).unwrap();
+    given.append(&table(&[(9.0, "p"), (8.0, "p.")])).unwrap();
+    let error = recipe::prepare(&given, Some([4, 4, 2]), "y", &Settings::default()).unwrap_err().to_string();
+    let says = "no row of the training part is of the class `p.`";
+    assert!(error.starts_with("t.csv, line 3, column `y`: ") && error.contains(says), "{error}");
+
+    // All rows of a class miss a cell, and rows with missing cells are dropped.
+    let rows: String = (0..40).map(|i| if i % 2 == 0 { format!("{i},p\n") } else { ",q\n".to_string() }).collect();
+    let error = prepare(&format!("x,y\n{rows}"), "y", &["data.missing=drop"]).unwrap_err().to_string();
+    assert!(error.contains("every row of the training part has `p`: nothing to learn"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_neither_yes_nor_no_is_half_of_each_and_counts_are_numbers() {
+    let (schema, _) = infer(&column("x", &["yes", "no", "no"]), &[]).unwrap();
+    assert_eq!(features(&schema, "x,other", "maybe,1.5").unwrap()[0], 0.5);
+    // Rows that do not train count beyond one.
+    let table = column("x", &["0", "1", "0", "1", "2"]);
+    let (schema, _) = Schema::infer(&table, &[0, 1, 2, 3], &[], &BTreeMap::new(), &Settings::default().data).unwrap();
+    assert_eq!(schema.columns[0].kind(), "numeric");
+    let error = infer(&column("x", &["Yes", "yes", "Yes"]), &["schema.x=boolean"]).unwrap_err().to_string();
+    assert!(error.contains("a boolean one has 2"), "{error}");
+}
+
+#[test]
+fn a_missing_cell_is_filled_within_the_range_and_never_outside_of_it() {
+    let (schema, _) = infer(&column("x", &["0.7", "", "0.7", "0.7", "0.7", "0.7", "0.7"]), &[]).unwrap();
+    assert!(matches!(schema.columns[0], Column::Numeric { fill: 0.7, min: 0.7, max: 0.7, .. }), "{schema:?}");
+    let table = frame("x,other\n,1.5\n");
+    let binding = schema.bind(table.columns(), "new.csv").unwrap();
+    let (mut features, mut remarks) = (Vec::new(), Vec::new());
+    binding.encode(|at| table.cell(0, at), table.dialect(0), &mut features, &mut remarks).unwrap();
+    assert!(!remarks.iter().any(Remark::is_outside), "{remarks:?}");
+}
+
+#[test]
+fn rows_of_one_time_go_to_the_part_that_leaves_none_empty() {
+    let split = Split::by_time(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 7.0, 7.0], [0.7, 0.2, 0.1]).unwrap();
+    assert_eq!((split.train.len(), split.valid.len(), split.test.len()), (6, 1, 3));
+    assert!(Split::by_time(&[1.0, 1.0, 2.0], [0.7, 0.2, 0.1]).is_err());
+}
+
+#[test]
+fn settings_that_would_do_nothing_are_refused() {
+    let rows: Vec<(f64, &str)> = (0..30).map(|i| (f64::from(i), if i % 3 == 0 { "p" } else { "q" })).collect();
+    for (change, says) in [
+        ("model.noise=predicted", "`model.noise` is predicted: expected the default, constant"),
+        ("data.weight_column=y", "`data.weight_column` is y: expected another column than the target"),
+        ("data.split_by=group:y", "`data.split_by` is y: expected another column than the target"),
+    ] {
+        let error = prepare(&classes(&rows), "y", &[change]).unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
+    }
+    let mut table = frame(&classes(&rows));
+    table.append(&frame(&classes(&rows))).unwrap();
+    table.append(&frame(&classes(&rows))).unwrap();
+    let split = settings(&["data.split=[0.8,0.1,0.1]"]);
+    let error = recipe::prepare(&table, Some([30, 30, 30]), "y", &split).unwrap_err().to_string();
+    assert!(error.contains("the parts are files"), "{error}");
+}
+
+#[test]
+fn months_are_dates_if_that_is_said() {
+    let (schema, _) = infer(&column("x", &["2005-11", "2005-12", "2006-01"]), &["schema.x=date:%Y-%m"]).unwrap();
+    let days = |row: &str| features(&schema, "x,other", row).unwrap()[0];
+    assert_eq!(days("2006-01,1.5") - days("2005-11,1.5"), 61.0);
+}

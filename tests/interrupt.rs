@@ -155,7 +155,7 @@ fn a_training_that_is_killed_at_20_moments_ends_with_the_bytes_of_one_that_was_n
         let ran: Ran = ran.into();
         if ran.code == Some(1) && ran.err.starts_with("error: o: nothing to resume") {
             too_early += 1;
-            let _ = fs::remove_dir(at.join("o.unfinished"));
+            let _ = fs::remove_dir_all(at.join("o.unfinished"));
             args = train("o");
             continue;
         }
@@ -283,4 +283,54 @@ fn a_table_from_standard_input_is_given_again() {
     cli_support::burn_zoo_reading(&at, &resume, &table).data();
     burn_zoo(&at, &train("whole")).data();
     assert!(result(&at, "o")[1..] == result(&at, "whole")[1..]); // model.toml says where the table was from
+}
+
+#[test]
+fn one_process_at_a_time_trains_into_a_directory() {
+    let (_directory, at) = folder();
+    let mut child = start(&at, &train("o"));
+    wait_for_a_checkpoint(&at, &mut child);
+    let says = "o.unfinished: another burn-zoo is training there: wait until it has ended";
+    refused(burn_zoo(&at, &["train", "--resume", "o", "-q"]), says);
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    // One that waited for its table, and finds another training when it has it.
+    let args: Vec<&str> = train("o").into_iter().map(|arg| if arg == "noise.csv" { "-" } else { arg }).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::rename(at.join("o.unfinished"), at.join("aside")).unwrap();
+    let mut waiting = command(&at, &args);
+    waiting.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut waiting = waiting.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    fs::rename(at.join("aside"), at.join("o.unfinished")).unwrap();
+    let mut input = waiting.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &fs::read(at.join("noise.csv")).unwrap()).unwrap();
+    drop(input);
+    refused(
+        waiting.wait_with_output().unwrap().into(),
+        "o.unfinished: an unfinished training: go on with `burn-zoo train --resume o < TABLE`, or remove that directory",
+    );
+    let (_, expected) = whole(&at);
+    burn_zoo(&at, &["train", "--resume", "o", "-q"]).data();
+    assert!(result(&at, "o") == expected);
+}
+
+#[test]
+fn a_model_is_not_called_as_what_is_unfinished() {
+    let (_directory, at) = folder();
+    let ran = burn_zoo(&at, &train("o.unfinished"));
+    let says = "error: --out o.unfinished: what ends in .unfinished is what a training leaves: choose another name\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(2), says));
+    assert_eq!(names(&at), ["noise.csv"]);
+}
+
+#[test]
+fn a_training_whose_judgement_fails_is_kept() {
+    let (_directory, at) = folder();
+    fs::write(at.join("huge.csv"), "a,b,y\n1,1,1e300\n2,1,1\n").unwrap();
+    let files = ["--valid", "noise.csv", "--test", "huge.csv", "--set", "train.epochs=2"];
+    let ran = burn_zoo(&at, &[&train("o")[..], &files].concat());
+    assert_eq!((ran.code, ran.err.lines().count()), (Some(1), 1), "{}", ran.err);
+    assert!(ran.err.ends_with(": go on with `burn-zoo train --resume o`\n"), "{}", ran.err);
+    assert!(at.join("o.unfinished/checkpoint").exists() && !at.join("o").exists());
 }

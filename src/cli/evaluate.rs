@@ -7,17 +7,18 @@ use std::{
 
 use anyhow::{Result, bail};
 use burn_zoo::{
-    data::{Remark, Targets},
+    Error,
+    data::{Frame, Remark, Targets},
     report,
     uncertainty::MonteCarlo,
-    zoo::{Evaluation, Model, Scores},
+    zoo::{Evaluation, Model, ModelFile, Scores},
 };
 use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde_json::{Map, Value, json};
 
 use super::{
-    OnDevice,
-    numbers::{bytes, fixed, level, passes, significant, whole},
+    OnDevice, Usage, idle_interval,
+    numbers::{bytes, fixed, level, passes, significant, whole, with_error},
     open,
     reading::Reading,
     tables::Source,
@@ -42,9 +43,9 @@ pub struct Args {
     #[arg(long, default_value_t = 50, value_parser = passes)]
     passes: u32,
     /// The probability, between 0 and 1, that the interval of coverage and width
-    /// shall hold
-    #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
-    interval: f64,
+    /// shall hold [default: 0.9]
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    interval: Option<f64>,
     /// How to write the scores
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -55,7 +56,8 @@ pub struct Args {
     /// Draws the networks: a whole number
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole)]
     seed: u64,
-    /// At most so many bytes for samples, such as 65536, 512M or 2G
+    /// At most so many bytes for samples, such as 65536, 512M or 2G; those of all
+    /// rows must fit
     #[arg(long, default_value = "512M", value_parser = bytes)]
     memory: usize,
     /// Say nothing but errors on standard error
@@ -88,35 +90,45 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         }
     };
     source.frame.notes().for_each(|note| say(&note));
-    if file.data.sha256.contains(&source.sha256) {
-        let [train, valid, test] = file.data.rows;
-        say(&format!(
-            "{}: the model was trained on this table: of its rows {train} trained and {valid} chose; only {test} are new to it",
-            args.data
-        ));
+    if let Some(known) = known(file, &source.sha256) {
+        say(&format!("{}: {known}", args.data));
     }
+    args.interval.and_then(|level| idle_interval(&model, level)).iter().for_each(|note| say(note));
+    all_columns(&model, &source.frame)?;
     if source.frame.rows() == 0 {
         bail!("{}: no rows below the header: nothing to judge by", source.frame.name());
     }
-    let targets = model.target().read(&source.frame)?;
+    let usable = model.usable(&source.frame)?;
+    let left = source.frame.rows() - usable.len();
+    let frame = if left > 0 { source.frame.select(&usable) } else { source.frame };
+    if left > 0 {
+        say(&format!("{}: {left} rows are left out, as in the training: cells or targets are missing", args.data));
+    }
+    if usable.is_empty() {
+        bail!("{}: no row is left to judge by", frame.name());
+    }
+    let targets = model.target().read(&frame)?;
     let mut outside = 0;
     let features =
-        model.read_each(&source.frame, |remarks| outside += usize::from(remarks.iter().any(Remark::is_outside)))?;
+        model.read_each(&frame, |remarks| outside += usize::from(remarks.iter().any(Remark::is_outside)))?;
     if outside > 0 {
         say(&format!("{}: {outside} of {} rows lie outside of what the training saw", args.data, features.rows()));
     }
     let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
-    let evaluation = model.evaluate(&features, &targets, &monte_carlo, args.interval)?;
+    let interval = args.interval.unwrap_or(0.9);
+    let evaluation = model.evaluate(&features, &targets, &monte_carlo, interval).map_err(|error| match error {
+        Error::SamplesNotKept => {
+            let (passes, rows, memory) = (args.passes, features.rows(), args.memory);
+            Usage(format!("--memory {memory}: too few bytes for {passes} samples of {rows} rows: raise it")).into()
+        }
+        other => anyhow::Error::from(other),
+    })?;
     if let Some(path) = &args.plot {
         let prediction = model.predict(&features, &monte_carlo)?;
         let figure = match &targets {
-            Targets::Numbers(numbers) => report::actual_against_predicted(
-                &prediction.regression()?,
-                numbers,
-                0,
-                args.interval,
-                &model.target().name,
-            )?,
+            Targets::Numbers(numbers) => {
+                report::actual_against_predicted(&prediction.regression()?, numbers, 0, interval, &model.target().name)?
+            }
             Targets::Classes(classes) => {
                 report::reliability(&prediction.classes()?.classified(classes)?.reliability(15), &model.target().name)
             }
@@ -126,6 +138,32 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match args.format {
         Format::Table => Ok(write_evaluation(&evaluation, out)?),
         Format::Json => Ok(writeln!(out, "{}", json_of(args, &model, &evaluation))?),
+    }
+}
+
+/// What the model saw of a table, if it did.
+fn known(file: &ModelFile, sha256: &str) -> Option<String> {
+    let [train, valid, test] = file.data.rows;
+    match (file.data.sha256.len(), file.data.sha256.iter().position(|known| known == sha256)?) {
+        (1, _) => Some(format!(
+            "the model was trained on this table: of its rows {train} trained and {valid} chose; only {test} are new to it"
+        )),
+        (_, 0) => Some("the model was trained on this table: none of its rows is new to it".to_string()),
+        (_, 1) => Some(
+            "this table chose the model's epoch, and its tau if it has one: its rows are not new to it".to_string(),
+        ),
+        _ => None,
+    }
+}
+
+/// That columns without names are as many as those of the training table: others would be taken for each other.
+fn all_columns(model: &Model, frame: &Frame) -> Result<()> {
+    let (name, found) = (frame.name(), frame.columns().len());
+    match model.file().data.reading.columns {
+        _ if frame.dialect(0).header => Ok(()),
+        Some(columns) if columns == found => Ok(()),
+        Some(columns) => bail!("{name}: {found} columns without names: expected the {columns} of the training table"),
+        None => bail!("{name}: {found} columns without names: the training table's had names, which tell the target"),
     }
 }
 
@@ -152,7 +190,7 @@ pub fn write_evaluation(evaluation: &Evaluation, out: &mut dyn Write) -> std::io
     let cell = |scores: &Scores, at: usize| match (scores.values()[at], scores.standard_errors()[at]) {
         (n, None) if at == 0 => n.to_string(),
         (value, None) => fixed(value),
-        (value, Some(error)) => format!("{} ± {}", fixed(value), fixed(error)),
+        (value, Some(error)) => with_error(value, error),
     };
     let names = evaluation.monte_carlo.names();
     let row = |at: usize| {

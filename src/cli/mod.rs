@@ -6,10 +6,12 @@ mod config;
 mod devices;
 mod evaluate;
 mod list;
+mod notes;
 mod numbers;
 mod predict;
 mod progress;
 mod reading;
+mod records;
 mod show;
 mod tables;
 mod train;
@@ -21,7 +23,11 @@ use std::{
 };
 
 use anyhow::Result;
-use burn_zoo::{DeviceSpec, Error, zoo};
+use burn_zoo::{
+    DeviceSpec, Error,
+    models::{Noise, Task},
+    zoo,
+};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Dropout models that say how sure they are
@@ -103,7 +109,7 @@ fn usage(error: Error) -> anyhow::Error {
     Usage(error.to_string()).into()
 }
 
-/// Runs the command: 0 done (a closed pipe included), 1 failed, 2 a mistake in the arguments.
+/// Runs the command: 0 done (a closed pipe included), 1 failed, 2 a mistake in the arguments; a training that is interrupted ends with 130.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -230,6 +236,16 @@ fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
         Err(_) if Path::new(name).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
         Err(error) => Err(no_model(&error)),
     }
+}
+
+/// Why a model has no use for an interval's level, if it has none.
+fn idle_interval(model: &zoo::Model, level: f64) -> Option<String> {
+    let why = match model.mlp().task() {
+        Task::Regression { noise: Noise::None, .. } => "the model says nothing about the noise",
+        Task::Regression { .. } => return None,
+        _ => "classes have no intervals",
+    };
+    Some(format!("--interval {level} changes nothing: {why}"))
 }
 
 /// Columns side by side, text to the left and numbers to the right; a later block keeps the widths of those before it.

@@ -9,9 +9,15 @@ pub fn significant(x: f64, digits: usize) -> String {
     rounded.to_string()
 }
 
-/// `x` to four digits behind the point, for tables that people read.
+/// `x` to four digits behind the point, or to four significant ones where those would say little, for tables that people read.
 pub fn fixed(x: f64) -> String {
-    format!("{x:.4}")
+    if x != 0.0 && x.abs() < 0.001 { format!("{x:.3e}") } else { format!("{x:.4}") }
+}
+
+/// `x` and its standard error; what is rounding alone is none.
+pub fn with_error(x: f64, error: f64) -> String {
+    let error = if error < 1e-9 * x.abs() { 0.0 } else { error };
+    format!("{} ± {}", fixed(x), fixed(error))
 }
 
 /// A probability, of an argument.
@@ -58,6 +64,13 @@ mod tests {
         assert_eq!(significant(0.5, 9), "0.5");
         assert_eq!(significant(-123456789012.0, 9), "-123456789000");
         assert_eq!(significant(0.0, 9), "0");
+    }
+
+    #[test]
+    fn small_numbers_keep_their_digits_in_tables() {
+        assert_eq!([0.0, 0.0596, -0.001, 12.34567].map(fixed), ["0.0000", "0.0596", "-0.0010", "12.3457"]);
+        assert_eq!([0.00001234, -0.00098765].map(fixed), ["1.234e-5", "-9.877e-4"]);
+        assert_eq!(with_error(2.0, 1e-16), "2.0000 ± 0.0000");
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! `burn-zoo predict`: a table in, the same table with predictions and their uncertainty out.
 
-use std::{
-    collections::HashSet,
-    io::{Write, stderr},
-};
+use std::{collections::HashSet, io::Write};
 
 use anyhow::{Context, Result, bail};
 use burn_zoo::{
@@ -17,15 +14,15 @@ use burn_zoo::{
     zoo::{Features, Model},
 };
 use clap::{ValueEnum, builder::NonEmptyStringValueParser};
-use csv::WriterBuilder;
-use serde_json::{Map, Value, json};
 
 use super::{
-    Aligned, OnDevice, Usage,
-    numbers::{bytes, fixed, level, passes, significant, whole},
-    one_line, open,
+    OnDevice, Usage, idle_interval,
+    notes::Words,
+    numbers::{bytes, level, passes, whole},
+    open,
     progress::Rows,
     reading::Reading,
+    records::{Cell, Format, Sink},
 };
 
 /// Predict the rows of a table, with uncertainty
@@ -42,33 +39,33 @@ use super::{
 #[derive(clap::Args)]
 pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
-    model: String,
+    pub model: String,
     /// A file with a table, or - for standard input
     #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
     input: String,
     /// The number of sampled networks
     #[arg(long, default_value_t = 50, value_parser = passes)]
-    passes: u32,
+    pub passes: u32,
     /// The probability, between 0 and 1, that an interval shall hold; may be
-    /// given several times
-    #[arg(long, default_value = "0.9", value_name = "LEVEL", value_parser = level)]
+    /// given several times [default: 0.9]
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
     interval: Vec<f64>,
     /// How to write the predictions
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    pub format: Format,
     /// What to do with a row that cannot be predicted
     #[arg(long, value_enum, default_value_t)]
-    on_error: OnError,
+    pub on_error: OnError,
     /// Draws the networks: a whole number
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole)]
-    seed: u64,
+    pub seed: u64,
     /// At most so many bytes for samples, such as 65536, 512M or 2G, and a row at
     /// least; smaller blocks, same numbers
     #[arg(long, default_value = "512M", value_parser = bytes)]
     memory: usize,
     /// Leave out the columns that the model does not use
     #[arg(long)]
-    no_passthrough: bool,
+    pub no_passthrough: bool,
     /// Say nothing but errors on standard error
     #[arg(long, short)]
     quiet: bool,
@@ -79,20 +76,7 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned columns, four digits, for people
-    #[default]
-    Table,
-    /// Comma-separated values with a header
-    Csv,
-    /// One JSON document
-    Json,
-    /// One JSON object a line
-    Jsonl,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum OnError {
+pub enum OnError {
     /// Stop with an error that names it; rows before it are written
     #[default]
     Fail,
@@ -102,8 +86,15 @@ enum OnError {
     Mark,
 }
 
+impl Args {
+    /// The levels of the intervals.
+    fn levels(&self) -> &[f64] {
+        if self.interval.is_empty() { &[0.9] } else { &self.interval }
+    }
+}
+
 /// Rows that are read, predicted and written at a time.
-const BLOCK: usize = 4096;
+pub const BLOCK: usize = 4096;
 
 /// Reads, predicts and writes block by block.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
@@ -114,10 +105,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let name = if args.input == "-" { "standard input" } else { &args.input };
     let reading = args.reading.clone().or(&model.file().data.reading);
     let mut reader = reading.open(&args.input, &model.file().data.settings.missing_values)?;
-    let mut words = Words { quiet: args.quiet, met: Vec::new() };
+    let mut words = Words::new(args.quiet);
     reader.notes().iter().for_each(|note| words.say(&format!("{name}: {note}")));
     let dialect = reader.dialect().clone();
     let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns(), name)? };
+    if !dialect.header && model.file().data.reading.columns == Some(header.len() + 1) {
+        words.say(&format!("{name}: one column less than the training table: taken to be `{}`", model.target().name));
+    }
+    args.interval.first().and_then(|&level| idle_interval(&model, level)).iter().for_each(|note| words.say(note));
     let binding = model.schema().bind(&header, name)?;
     let columns = Columns::new(&model, &header, &binding, args).with_context(|| name.to_string())?;
     words.extra_columns(&model, &header, args);
@@ -157,17 +152,24 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     done
 }
 
-/// The names of columns that have none: those of the training table if it had none either, else the model's in its order.
+/// The names of columns that have none: those of the training table, with or without the target, if it had none either, else the model's in its
+/// order. Any other number of columns would have some taken for others.
 fn by_position(model: &Model, columns: &[String], name: &str) -> Result<Vec<String>> {
-    let features = model.features();
-    match features.iter().all(|feature| columns.iter().any(|column| column == feature)) {
-        true => Ok(columns.to_vec()),
-        false if columns.len() == features.len() => Ok(features.iter().map(ToString::to_string).collect()),
-        false => bail!(
-            "{name}: {} columns without names: expected the {} that the model reads",
-            columns.len(),
-            features.len()
+    let (features, found) = (model.features(), columns.len());
+    match model.file().data.reading.columns {
+        Some(all) if found == all => Ok(columns.to_vec()),
+        Some(all) if found + 1 == all => {
+            let names = (1..=all).map(|number| format!("column_{number}"));
+            Ok(names.filter(|name| *name != model.target().name).collect())
+        }
+        Some(all) => bail!(
+            "{name}: {found} columns without names: expected the {all} of the training table, or {} without the target",
+            all - 1
         ),
+        None if found == features.len() => Ok(features.iter().map(ToString::to_string).collect()),
+        None => {
+            bail!("{name}: {found} columns without names: expected the {} that the model reads", features.len())
+        }
     }
 }
 
@@ -184,10 +186,10 @@ struct Job<'a> {
 
 /// What became of the rows.
 #[derive(Default)]
-struct Count {
-    rows: usize,
-    bad: usize,
-    outside: usize,
+pub struct Count {
+    pub rows: usize,
+    pub bad: usize,
+    pub outside: usize,
 }
 
 impl Job<'_> {
@@ -302,8 +304,8 @@ impl Columns {
             names.extend(["mean", "sd_epistemic"].map(String::from));
         } else {
             names.extend(["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(String::from));
-            for level in &args.interval {
-                let level = if args.interval.len() > 1 { format!("_{level}") } else { String::new() };
+            for level in args.levels() {
+                let level = if args.levels().len() > 1 { format!("_{level}") } else { String::new() };
                 names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
             }
         }
@@ -341,7 +343,7 @@ impl Columns {
                 .map(|row| numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect())
                 .collect()),
             Prediction::Regression(regression) => {
-                let intervals = args.interval.iter().map(|&level| regression.interval(level));
+                let intervals = args.levels().iter().map(|&level| regression.interval(level));
                 let intervals = intervals.collect::<burn_zoo::Result<Vec<_>>>()?;
                 let (aleatoric, sd) = (regression.aleatoric_variance()?, regression.sd()?);
                 let row = |row: usize| {
@@ -361,185 +363,4 @@ impl Columns {
 fn twice(items: &[String]) -> Option<&String> {
     let mut seen = HashSet::new();
     items.iter().find(|item| !seen.insert(*item))
-}
-
-/// What is said on standard error: each kind of thing once, with its first lines.
-struct Words {
-    quiet: bool,
-    /// In the order in which they were met: what, the first lines, how many.
-    met: Vec<(String, Vec<u64>, usize)>,
-}
-
-/// Kinds of things, and lines of each, that are told.
-const TOLD: usize = 8;
-
-impl Words {
-    fn say(&self, note: &str) {
-        if !self.quiet {
-            let _ = writeln!(stderr(), "note: {}", one_line(note, 2000)); // nobody who reads it is no failure
-        }
-    }
-
-    /// Columns that the training table did not have.
-    fn extra_columns(&self, model: &Model, header: &[String], args: &Args) {
-        let (schema, target) = (model.schema(), model.target());
-        let ignored = schema.ignored.iter().map(|column| column.name.as_str());
-        let known: HashSet<&str> = schema.names().chain(ignored).chain([target.name.as_str()]).collect();
-        let extra: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
-        if let [first, rest @ ..] = &extra[..] {
-            let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            let became = if args.no_passthrough { "left out" } else { "passed through" };
-            self.say(&format!("column `{first}`{others}: unknown to the model, {became}"));
-        }
-    }
-
-    /// Notes missing cells and unknown levels.
-    fn cells(&mut self, line: u64, remarks: &[Remark]) {
-        for remark in remarks {
-            let what = match remark {
-                Remark::Missing { column } => {
-                    format!("column `{column}` is missing, and filled as in the training part")
-                }
-                Remark::Unseen { column, level } => {
-                    format!("column `{column}`: `{level}` is a level that the training part did not have")
-                }
-                Remark::Outside { .. } => continue,
-            };
-            match self.met.iter().position(|(known, ..)| *known == what) {
-                Some(at) => {
-                    let (_, lines, count) = &mut self.met[at];
-                    *count += 1;
-                    if lines.len() < TOLD {
-                        lines.push(line);
-                    }
-                }
-                None if self.met.len() < 10 * TOLD => self.met.push((what, vec![line], 1)),
-                None => {}
-            }
-        }
-    }
-
-    fn summary(&self, count: &Count, name: &str, args: &Args) {
-        for (what, lines, count) in self.met.iter().take(TOLD) {
-            let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-            let (plural, more) = if *count > 1 { ("s", *count - lines.len()) } else { ("", 0) };
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            self.say(&format!("{name}, line{plural} {}{more}, {what}", lines.join(", ")));
-        }
-        if self.met.len() > TOLD {
-            self.say(&format!("{name}: more columns are missing cells or have unknown levels"));
-        }
-        if count.outside > 0 {
-            let (outside, rows) = (count.outside, count.rows);
-            self.say(&format!(
-                "{name}: {outside} of {rows} rows lie outside of the training part: see column `outside`"
-            ));
-        }
-        if count.bad > 0 {
-            let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see column `error`" };
-            self.say(&format!("{name}: {} of {} rows could not be predicted and were {became}", count.bad, count.rows));
-        }
-    }
-}
-
-enum Cell {
-    Text(String),
-    /// A class, by its number.
-    Class(usize),
-    Number(f64),
-    List(Vec<String>),
-    Nothing,
-}
-
-/// Writes whole records in the chosen format.
-struct Sink<'a> {
-    out: &'a mut dyn Write,
-    names: &'a [String],
-    classes: &'a [String],
-    format: Format,
-    started: bool,
-    table: Aligned,
-    block: Vec<Vec<String>>,
-}
-
-impl<'a> Sink<'a> {
-    fn new(args: &Args, names: &'a [String], classes: &'a [String], out: &'a mut dyn Write) -> Result<Self> {
-        match args.format {
-            Format::Csv => csv_line(out, names.iter().map(String::as_str))?,
-            Format::Json => {
-                let model = Value::from(args.model.as_str());
-                write!(
-                    out,
-                    "{{\"schema\":1,\"model\":{model},\"passes\":{},\"seed\":{},\"rows\":[",
-                    args.passes, args.seed
-                )?;
-            }
-            Format::Table | Format::Jsonl => {}
-        }
-        let table = Aligned::new(names);
-        Ok(Self { out, names, classes, format: args.format, started: false, table, block: Vec::new() })
-    }
-
-    fn write(&mut self, line: &[Cell]) -> Result<()> {
-        let text = |cell: &Cell, number: fn(f64) -> String| match cell {
-            Cell::Text(text) => text.clone(),
-            Cell::Class(class) => self.classes[*class].clone(),
-            Cell::Number(x) => number(*x),
-            Cell::List(items) => items.join("; "),
-            Cell::Nothing => String::new(),
-        };
-        match self.format {
-            Format::Table => {
-                self.block.push(line.iter().map(|cell| one_line(&text(cell, fixed), usize::MAX)).collect());
-                if self.block.len() == BLOCK {
-                    self.table.write(&mut self.out, &std::mem::take(&mut self.block))?;
-                }
-            }
-            Format::Csv => {
-                let cells: Vec<String> = line.iter().map(|cell| text(cell, |x| significant(x, 9))).collect();
-                csv_line(self.out, cells.iter().map(String::as_str))?;
-            }
-            Format::Json | Format::Jsonl => {
-                let value = |cell: &Cell| match cell {
-                    Cell::Text(text) => json!(text),
-                    Cell::Class(class) => json!(self.classes[*class]),
-                    Cell::Number(x) => json!(significant(*x, 9).parse::<f64>().unwrap_or(*x)),
-                    Cell::List(items) => json!(items),
-                    Cell::Nothing => Value::Null,
-                };
-                let object: Map<String, Value> = self.names.iter().cloned().zip(line.iter().map(value)).collect();
-                let (before, after) = match (self.format, self.started) {
-                    (Format::Jsonl, _) => ("", "\n"),
-                    (_, true) => (",\n", ""),
-                    (_, false) => ("\n", ""),
-                };
-                // One write for a record: a stream that breaks off ends with a whole one.
-                self.out.write_all(format!("{before}{}{after}", Value::Object(object)).as_bytes())?;
-            }
-        }
-        self.started = true;
-        Ok(())
-    }
-
-    /// What is still to be written of the rows so far.
-    fn flush(&mut self) -> Result<()> {
-        if self.format == Format::Table {
-            self.table.write(&mut self.out, &std::mem::take(&mut self.block))?;
-        }
-        Ok(())
-    }
-
-    fn end(mut self) -> Result<()> {
-        self.flush()?;
-        if self.format == Format::Json {
-            writeln!(self.out, "\n]}}")?;
-        }
-        Ok(())
-    }
-}
-
-fn csv_line<'a>(out: &mut dyn Write, cells: impl Iterator<Item = &'a str>) -> Result<()> {
-    let mut writer = WriterBuilder::new().from_writer(Vec::new());
-    writer.write_record(cells)?;
-    Ok(out.write_all(&writer.into_inner().context("a record in memory")?)?)
 }

@@ -31,7 +31,7 @@ pub struct Reading {
     #[arg(long)]
     header: bool,
     /// There is no header: columns are called column_1, column_2, ..., or to
-    /// predict, if the model's have other names, are the model's in its order
+    /// predict, if the training table had names, are the model's in its order
     #[arg(long, conflicts_with = "header")]
     no_header: bool,
     /// Skip so many lines before the header
@@ -73,10 +73,10 @@ impl Reading {
         self
     }
 
-    /// What files to predict should be read by, too.
-    pub fn remembered(&self) -> zoo::Reading {
+    /// What files to predict should be read by, too: `columns` are those of a table without a header.
+    pub fn remembered(&self, columns: Option<usize>) -> zoo::Reading {
         let quote = self.quote.and_then(|quote| Some(quote.to_possible_value()?.get_name().to_string()));
-        zoo::Reading { quote, thousands: self.thousands }
+        zoo::Reading { quote, thousands: self.thousands, columns }
     }
 
     /// Opens `file`, or standard input for `-`; these cells are missing besides the usual ones.

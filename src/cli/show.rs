@@ -3,7 +3,10 @@
 use std::{io::Write, path::Path};
 
 use anyhow::Result;
-use burn_zoo::{data::Column, zoo};
+use burn_zoo::{
+    data::{Column, Transform},
+    zoo,
+};
 use clap::ValueEnum;
 
 use super::{describe, evaluate::write_evaluation, numbers::fixed};
@@ -72,7 +75,8 @@ fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "rows      {train} trained, {valid} chose {chose}, {test} test")?;
     if let Some(tau) = &file.tau {
         let sd: Vec<String> = tau.monte_carlo.iter().map(|tau| fixed(tau.sqrt().recip())).collect();
-        writeln!(out, "noise     constant, standard deviation {}", sd.join(", "))?;
+        let unit = if file.target.transform == Transform::Log { " of the logarithm" } else { "" };
+        writeln!(out, "noise     constant, standard deviation {}{unit}", sd.join(", "))?;
     }
     writeln!(
         out,

@@ -1,7 +1,7 @@
 //! `burn-zoo train`: from a table to a saved model.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     io::{Write, stderr},
     path::{Path, PathBuf},
 };
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn_zoo::{
     DeviceSpec, Error,
     data::{self, ColumnKind, TaskChoice},
-    recipe::{self, Origin, Prepared},
+    recipe::{self, Origin, Outcome, Prepared},
     report::Figure,
     settings::Settings,
     train::Epoch,
@@ -121,27 +121,23 @@ enum TaskKind {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match &args.resume {
         Some(directory) => {
-            let (job, unfinished) = Unfinished::open(directory)?;
+            let (job, mut unfinished) = Unfinished::open(directory)?;
             if let Some(other) = args.device.of_arguments().filter(|device| device.to_string() != job.device) {
                 return Err(
                     Usage(format!("--device {other}: this training began on {}, and ends there", job.device)).into()
                 );
             }
-            job.run(&unfinished, args.quiet, out)
+            job.run(&mut unfinished, args.quiet, out)
         }
         None => {
             let job = Job::new(args)?;
             check_free(&job.out)?;
             check_place(&job.out)?;
-            let unfinished = Unfinished::of(&job.out);
+            let mut unfinished = Unfinished::of(&job.out);
             if unfinished.directory.symlink_metadata().is_ok() {
-                bail!(
-                    "{}: an unfinished training: go on with `{}`, or remove that directory",
-                    unfinished.directory.display(),
-                    job.resume()
-                );
+                return Err(unfinished.there(&job));
             }
-            job.run(&unfinished, args.quiet, out)
+            job.run(&mut unfinished, args.quiet, out)
         }
     }
 }
@@ -180,13 +176,32 @@ impl Job {
         format!("burn-zoo train --resume {}{table}", word(&self.out.display().to_string()))
     }
 
-    fn run(&self, unfinished: &Unfinished, quiet: bool, out: &mut dyn Write) -> Result<()> {
+    /// Reads, trains, saves, and writes the scores.
+    fn run(&self, unfinished: &mut Unfinished, quiet: bool, out: &mut dyn Write) -> Result<()> {
         let say = |line: &str| {
             if !quiet {
                 let _ = writeln!(stderr(), "{}", one_line(line, 2000)); // nobody who reads it is no failure
             }
         };
         let device = self.device.parse::<DeviceSpec>()?.init()?;
+        let (prepared, origin) = self.prepare(&say)?;
+        say(&stated(&prepared));
+        unfinished.begin(self, &origin.sha256)?;
+        let report = Report::new(quiet, &self.settings.train);
+        stop_on_interrupt(self.resume(), report.interrupted());
+        let outcome = prepared.train(origin, &device, report, Some(&unfinished.checkpoint()));
+        let outcome = outcome.map_err(|error| self.broken(error, unfinished))?;
+        self.save(&outcome, unfinished)?;
+        let best = outcome.model.file().provenance.best_epoch;
+        say(&format!("saved {} (epoch {best} of {})", self.out.display(), outcome.curve.len()));
+        match &outcome.model.file().test {
+            Some(test) => Ok(write_evaluation(test, out)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the tables and finds out what is in them.
+    fn prepare(&self, say: &dyn Fn(&str)) -> Result<(Prepared, Origin)> {
         let missing = &self.settings.data.missing_values;
         let sources =
             self.tables.iter().map(|name| Source::read(name, &self.reading, missing)).collect::<Result<Vec<_>>>()?;
@@ -197,10 +212,12 @@ impl Job {
         };
         let rows: Vec<usize> = sources.iter().map(|source| source.frame.rows()).collect();
         let sha256: Vec<String> = sources.iter().map(|source| source.sha256.clone()).collect();
+        let first = &sources[0].frame;
+        let columns = (!first.dialect(0).header).then_some(first.columns().len());
         let origin = Origin {
             data: self.tables.clone(),
-            sha256: sha256.clone(),
-            reading: self.reading.remembered(),
+            sha256,
+            reading: self.reading.remembered(columns),
             command: self.command.clone(),
             device: self.device.clone(),
         };
@@ -214,44 +231,47 @@ impl Job {
             Error::Config { .. } | Error::Unknown { .. } => usage(error),
             other => other.into(),
         })?;
-        drop(frame); // text: the features are numbers by now
         prepared.notes.iter().for_each(|note| say(&format!("note: {note}")));
-        say(&stated(&prepared));
+        Ok((prepared, origin))
+    }
 
-        unfinished.begin(self, &sha256)?;
-        let report = Report::new(quiet, &self.settings.train);
-        stop_on_interrupt(self.resume(), report.interrupted());
-        let outcome = prepared.train(origin, &device, report, Some(&unfinished.checkpoint()));
-        let outcome = outcome.map_err(|error| match error {
+    /// What to say of a training that failed: what may go on, or has trained at all, is kept.
+    fn broken(&self, error: Error, unfinished: &Unfinished) -> anyhow::Error {
+        let trained = unfinished.checkpoint().exists();
+        match error {
             Error::Checkpoint { .. } => anyhow!("{error}: remove {} and begin again", unfinished.directory.display()),
-            // What broke off may go on; what cannot be is not unfinished.
+            Error::NotLearned => {
+                unfinished.end();
+                error.into()
+            }
             Error::Io { .. } | Error::Training { .. } | Error::Device { .. } => {
                 anyhow!("{error}: go on with `{}`", self.resume())
             }
+            other if trained => anyhow!("{other}: go on with `{}`", self.resume()),
             other => {
                 unfinished.end();
                 other.into()
             }
-        })?;
-        // Whatever interrupts, what is half-written is among what is unfinished.
+        }
+    }
+
+    /// Saves the model: whatever interrupts, what is half-written is among what is unfinished.
+    fn save(&self, outcome: &Outcome, unfinished: &Unfinished) -> Result<()> {
         let whole = unfinished.directory.join(MODEL);
         let _ = fs::remove_dir_all(&whole); // of a training that was killed here
         outcome.model.save(&whole, &curve(&outcome.curve))?;
         check_free(&self.out)?;
         fs::rename(&whole, &self.out).with_context(|| self.out.display().to_string())?;
         unfinished.end();
-        let best = outcome.model.file().provenance.best_epoch;
-        say(&format!("saved {} (epoch {best} of {})", self.out.display(), outcome.curve.len()));
-        match &outcome.model.file().test {
-            Some(test) => Ok(write_evaluation(test, out)?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
 /// What a training leaves beside its output until that is whole: `DIR.unfinished`.
 struct Unfinished {
     directory: PathBuf,
+    /// Held while this process trains there.
+    lock: Option<File>,
 }
 
 /// Everything that a training needs to go on but its state.
@@ -271,7 +291,24 @@ impl Unfinished {
     fn of(out: &Path) -> Self {
         let mut name = out.components().collect::<PathBuf>().into_os_string();
         name.push(SUFFIX);
-        Self { directory: name.into() }
+        Self { directory: name.into(), lock: None }
+    }
+
+    /// That a training is there already.
+    fn there(&self, job: &Job) -> anyhow::Error {
+        let directory = self.directory.display();
+        anyhow!("{directory}: an unfinished training: go on with `{}`, or remove that directory", job.resume())
+    }
+
+    /// Takes the directory, which messages call `place`, for this process alone.
+    fn lock(&mut self, place: &str) -> Result<()> {
+        let path = self.directory.join(LOCK);
+        let lock = File::create(&path).with_context(|| format!("{place}/{LOCK}"))?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            bail!("{place}: another burn-zoo is training there: wait until it has ended");
+        }
+        self.lock = Some(lock); // where a file system has no locks, there is none
+        Ok(())
     }
 
     /// The training whose output was to be `out`; its own directory is understood, too.
@@ -280,7 +317,7 @@ impl Unfinished {
         let shown = given.strip_suffix(SUFFIX).unwrap_or(&given); // as the user calls it
         let left = format!("{shown}{SUFFIX}");
         let out = std::path::absolute(shown)?;
-        let unfinished = Self::of(&out);
+        let mut unfinished = Self::of(&out);
         let path = unfinished.directory.join(RUN);
         if out.exists() {
             if ModelFile::open(&out).is_err() {
@@ -297,6 +334,7 @@ impl Unfinished {
         if !path.exists() {
             bail!("{shown}: nothing to resume yet: there is no {left}/{RUN}; remove {left} and begin again");
         }
+        unfinished.lock(&left)?;
         let run = Run::read(&path, &format!("{left}/{RUN}"))?;
         if run.version != env!("CARGO_PKG_VERSION") {
             bail!("{left}/{RUN}: begun by burn-zoo {}, which must end it", run.version);
@@ -306,15 +344,23 @@ impl Unfinished {
     }
 
     /// Notes what is needed to go on, or that the tables are still those that were noted.
-    fn begin(&self, job: &Job, sha256: &[String]) -> Result<()> {
+    fn begin(&mut self, job: &Job, sha256: &[String]) -> Result<()> {
         let path = self.directory.join(RUN);
-        if path.exists() {
+        if self.lock.is_some() {
             let run = Run::read(&path, &path.display().to_string())?;
             return match run.sha256.iter().zip(sha256).position(|(was, is)| was != is) {
                 Some(at) => bail!("{}: it has changed since the training began: put it back", shown(&job.tables[at])),
                 None => Ok(()),
             };
         }
+        fs::create_dir_all(&self.directory).with_context(|| self.directory.display().to_string())?;
+        let place = self.directory.display().to_string();
+        self.lock(&place)?;
+        // Another began, while this one read its tables.
+        if path.exists() {
+            return Err(self.there(job));
+        }
+        check_free(&job.out).inspect_err(|_| self.end())?;
         let run = Run {
             version: env!("CARGO_PKG_VERSION").to_string(),
             directory: std::env::current_dir()?,
@@ -322,8 +368,7 @@ impl Unfinished {
             job: job.clone(),
         };
         let partial = self.directory.join(".run.toml");
-        let written = fs::create_dir_all(&self.directory)
-            .and_then(|()| fs::write(&partial, toml::to_string(&run).expect("a run is TOML")))
+        let written = fs::write(&partial, toml::to_string(&run).expect("a run is TOML"))
             .and_then(|()| fs::rename(&partial, &path));
         written.inspect_err(|_| self.end()).with_context(|| path.display().to_string())
     }
@@ -346,6 +391,7 @@ impl Unfinished {
                 _ => Ok(()),
             };
         }
+        let _ = fs::remove_file(self.directory.join(LOCK)); // last: until then the directory is ours
         let _ = fs::remove_dir(&self.directory);
     }
 }
@@ -360,6 +406,7 @@ impl Run {
 
 const SUFFIX: &str = ".unfinished";
 const RUN: &str = "run.toml";
+const LOCK: &str = "lock";
 /// The output, before it is where it belongs.
 const MODEL: &str = "model";
 
@@ -424,6 +471,11 @@ fn check_place(out: &Path) -> Result<()> {
     if out.file_name().is_none() {
         return Err(Usage(format!("--out {}: expected the name of a new directory", out.display())).into());
     }
+    if out.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX)) {
+        let says =
+            format!("--out {}: what ends in {SUFFIX} is what a training leaves: choose another name", out.display());
+        return Err(Usage(says).into());
+    }
     let exists = |place: &&Path| place.as_os_str().is_empty() || place.exists();
     let place = out.ancestors().skip(1).find(exists).unwrap_or(Path::new(""));
     let probe = place.join(format!(".burn-zoo.{}", std::process::id()));
@@ -440,18 +492,14 @@ fn settings(family: &str, args: &Args) -> Result<Settings> {
             );
         }
     };
-    let pair = |option: &str, text: &str, example: &str| match text.rsplit_once('=') {
-        Some((name, value)) => Ok((name.trim().to_string(), value.trim().to_string())),
-        None => Err(Usage(format!("--{option} {text}: expected {example}"))),
-    };
     for set in &args.set {
-        let (path, value) = set
-            .split_once('=')
-            .ok_or_else(|| Usage(format!("--set {set}: expected PATH=VALUE, such as train.epochs=50")))?;
-        settings = settings.set(path.trim(), value.trim()).map_err(usage)?;
+        let expected = format!("--set {set}: expected PATH=VALUE, such as train.epochs=50");
+        let (path, value) = pair(set.split_once('='), expected)?;
+        settings = settings.set(&path, &value).map_err(usage)?;
     }
     for column in &args.columns {
-        let (name, kind) = pair("column", column, "NAME=KIND, such as zip=categorical")?;
+        let expected = format!("--column {column}: expected NAME=KIND, such as zip=categorical");
+        let (name, kind) = pair(column.rsplit_once('='), expected)?; // a name may hold an =
         let kind = ColumnKind::try_from(kind).map_err(|expected| Usage(format!("--column {column}: {expected}")))?;
         settings.schema.insert(name, kind);
     }
@@ -470,6 +518,12 @@ fn settings(family: &str, args: &Args) -> Result<Settings> {
         checked => checked.map_err(usage),
     }?;
     Ok(settings)
+}
+
+/// Both sides of a `=`, or what was expected.
+fn pair(sides: Option<(&str, &str)>, expected: String) -> Result<(String, String)> {
+    let (name, value) = sides.ok_or(Usage(expected))?;
+    Ok((name.trim().to_string(), value.trim().to_string()))
 }
 
 /// The command that makes this model again; where it was saved does not matter.

@@ -95,6 +95,8 @@ pub struct Reading {
     pub quote: Option<String>,
     /// The mark between thousands.
     pub thousands: Option<char>,
+    /// How many columns the training table had, if they had no names: those of a file to predict are told by position then.
+    pub columns: Option<usize>,
 }
 
 /// The standardisation of features and targets.
@@ -107,7 +109,8 @@ pub struct Scaling {
     pub targets: Scaler,
 }
 
-/// The precision of the noise of each target, in its unit to the power of -2, fitted on the validation part.
+/// The precision of the noise of each target, fitted on the validation part: in its unit to the power of -2, or that of its logarithm if the
+/// transform is that, without a unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tau {
