@@ -10,7 +10,7 @@ use burn::tensor::Device;
 
 use crate::{
     data::{
-        ClassWeights, ColumnKind, Found, Frame, LARGEST, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy,
+        ClassWeights, ColumnKind, DataSettings, Found, Frame, Ignored, LARGEST, Missing, Remark, Scale, Scaler, Schema, Split, SplitBy,
         Target, Targets, Transform, Unseen,
     },
     error::{Error, Result},
@@ -103,29 +103,12 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     for (name, kind) in &settings.schema {
         column_of(frame, &format!("schema.{name}"), String::from(kind.clone()), name)?;
     }
-    let classes = target.is_classes();
     let task = match target.classes.len() {
         0 => Task::Regression { targets: 1, noise: settings.model.noise },
         2 => Task::Binary,
         classes => Task::MultiClass { classes },
     };
-    if !classes && settings.data.weights == ClassWeights::Balanced {
-        return Err(Error::config("data.weights", "balanced", format!("none: `{}` has no classes", target.name)));
-    }
-    if classes && settings.data.transform == Transform::Log {
-        return Err(Error::config("data.transform", "log", format!("none: `{}` has classes", target.name)));
-    }
-    if let Some(kind) = settings.schema.get(&target.name) {
-        let (fits, task) = match (kind, classes) {
-            (ColumnKind::Numeric, _) => (!classes, "regression"),
-            (ColumnKind::Categorical | ColumnKind::Boolean, _) => (classes, "classes"),
-            _ => (false, "regression or classes"),
-        };
-        if !fits {
-            let expected = format!("nothing of what is predicted: say --task {task}");
-            return Err(Error::config(format!("schema.{}", target.name), String::from(kind.clone()), expected));
-        }
-    }
+    fit_together(&target, given.is_some(), settings)?;
     let mut split = deal(frame, given, &rows, &targets, settings)?;
 
     let mut without = vec![target.name.as_str()];
@@ -134,16 +117,20 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
         column_of(frame, "data.weight_column", weight_column, weight_column)?;
         without.push(weight_column);
     }
-    if let SplitBy::Group(group) = &settings.data.split_by
-        && !settings.schema.contains_key(group)
-    {
+    let group = if let SplitBy::Group(group) = &settings.data.split_by { group.as_str() } else { "" };
+    if !group.is_empty() && !settings.schema.contains_key(group) {
         without.push(group);
     }
-    let (schema, found) = Schema::infer(frame, &split.train, &without, &settings.schema, &settings.data)?;
+    let (mut schema, found) = Schema::infer(frame, &split.train, &without, &settings.schema, &settings.data)?;
     notes.extend(found);
+    let uses = [(weight_column, "weighs the rows"), (group, "groups the split")];
+    for (name, why) in uses.into_iter().filter(|(name, _)| without[1..].contains(name)) {
+        schema.ignored.push(Ignored { name: name.to_string(), why: why.to_string() });
+    }
     if settings.data.missing == Missing::Drop {
         notes.extend(drop_missing(frame, &schema, &mut split)?);
     }
+    teaches(frame, &target, &rows, &targets, &split)?;
     notes.extend(copies(frame, &schema, &target, &split));
 
     let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
@@ -177,6 +164,69 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     let weights = weights(frame, &split, &parts, settings, target.classes.len())?;
     let scaling = scaling(frame, &schema, &target, &split, &parts)?;
     Ok(Prepared { schema, target, split, task, notes, settings: settings.clone(), parts, scaling, weights })
+}
+
+/// That the settings fit what is predicted, and whether the parts were given.
+fn fit_together(target: &Target, given: bool, settings: &Settings) -> Result<()> {
+    let (classes, data) = (target.is_classes(), &settings.data);
+    let none = |what: &str| format!("none: `{}` has {what}", target.name);
+    if !classes && data.weights == ClassWeights::Balanced {
+        return Err(Error::config("data.weights", "balanced", none("no classes")));
+    }
+    if classes && data.transform == Transform::Log {
+        return Err(Error::config("data.transform", "log", none("classes")));
+    }
+    if classes && settings.model.noise != Noise::Constant {
+        let expected = format!("the default, constant: `{}` has classes, whose probabilities hold the noise", target.name);
+        return Err(Error::config("model.noise", format!("{:?}", settings.model.noise).to_lowercase(), expected));
+    }
+    let default = DataSettings::default();
+    if given && (data.split != default.split || data.split_by != default.split_by) {
+        let value = format!("{:?} by {}", data.split, data.split_by);
+        return Err(Error::config("data.split", value, "nothing: the parts are files (--valid, --test)"));
+    }
+    if data.weight_column == target.name || data.split_by == SplitBy::Group(target.name.clone()) {
+        let expected = "another column than the target";
+        let setting = if data.weight_column == target.name { "data.weight_column" } else { "data.split_by" };
+        return Err(Error::config(setting, &target.name, expected));
+    }
+    let Some(kind) = settings.schema.get(&target.name) else { return Ok(()) };
+    let (fits, task) = match kind {
+        ColumnKind::Numeric => (!classes, "regression"),
+        ColumnKind::Categorical | ColumnKind::Boolean => (classes, "classes"),
+        _ => (false, "regression or classes"),
+    };
+    match fits {
+        true => Ok(()),
+        false => {
+            let expected = format!("nothing of what is predicted: say --task {task}");
+            Err(Error::config(format!("schema.{}", target.name), String::from(kind.clone()), expected))
+        }
+    }
+}
+
+/// That the training part has more than one target, and every class that another part has.
+fn teaches(frame: &Frame, target: &Target, rows: &[usize], targets: &Targets, split: &Split) -> Result<()> {
+    let at = frame.column(&target.name)?;
+    let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
+    let refuse = |row: usize, reason: String| Err(Error::Data { place: frame.place_of(row, at), reason });
+    if let Targets::Classes(classes) = targets {
+        let class = |row: &usize| classes[row_of[row]];
+        let trained: BTreeSet<usize> = split.train.iter().map(class).collect();
+        if let Some(&row) = split.valid.iter().chain(&split.test).find(|row| !trained.contains(&class(row))) {
+            let name = frame.cell(row, at);
+            let reason = format!(
+                "no row of the training part is of the class `{name}`: look for a misspelt one, or say --set \
+                 data.split_by=stratified"
+            );
+            return refuse(row, reason);
+        }
+    }
+    let first = frame.cell(split.train[0], at);
+    match split.train.iter().all(|&row| frame.cell(row, at) == first) {
+        true => refuse(split.train[0], format!("every row of the training part has `{first}`: nothing to learn")),
+        false => Ok(()),
+    }
 }
 
 /// The place of a column that a setting names.
@@ -232,16 +282,6 @@ fn deal(
     // The shares are checked: there are too few rows.
     let split = split.map_err(|few| Error::Data { place: frame.name().to_string(), reason: few.to_string() })?;
     let split = split.of(rows);
-    // A class that nothing was trained on would be predicted never, and missed always.
-    if let Targets::Classes(classes) = targets {
-        let class_of: HashMap<usize, usize> = rows.iter().copied().zip(classes.iter().copied()).collect();
-        let trained: std::collections::HashSet<usize> = split.train.iter().map(|row| class_of[row]).collect();
-        if let Some(row) = split.valid.iter().chain(&split.test).find(|row| !trained.contains(&class_of[*row])) {
-            let reason =
-                "this class does not occur in the training part: say --set data.split_by=stratified, or more rows";
-            return Err(Error::Data { place: frame.place(*row), reason: reason.to_string() });
-        }
-    }
     Ok(split)
 }
 
@@ -260,7 +300,7 @@ fn drop_missing(frame: &Frame, schema: &Schema, split: &mut Split) -> Result<Opt
     Ok((dropped > 0).then(|| format!("{dropped} rows with missing cells are left out")))
 }
 
-/// How many rows are exact copies, and how many of those stand in two parts.
+/// How many rows are alike in the target and in everything that is read, and how many of those stand in two parts.
 fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Option<String> {
     let at: HashMap<&str, usize> = frame.columns().iter().map(String::as_str).zip(0..).collect();
     let places: Vec<usize> = schema.names().chain([target.name.as_str()]).map(|name| at[name]).collect();
@@ -279,7 +319,8 @@ fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Opt
     }
     let seen = |part: usize| parts.values().filter(|counts| counts[0] > 0).map(|counts| counts[part]).sum::<usize>();
     Some(format!(
-        "{all} rows are exact copies of others: {} of {} test rows and {} of {} validation rows also stand in the training part",
+        "{all} rows are copies of others in all that is read: {} of {} test rows and {} of {} validation rows also stand in \
+         the training part",
         seen(2),
         split.test.len(),
         seen(1),

@@ -229,5 +229,6 @@ fn mean(rows: &[Row], value: fn(&Row) -> f64) -> Result<Estimate> {
 }
 
 fn text(Estimate { value, standard_error }: Estimate, digits: usize) -> String {
-    format!("{value:.digits$} ± {:.digits$}", standard_error.unwrap_or(0.0))
+    let error = standard_error.map_or(String::new(), |error| format!(" ± {error:.digits$}"));
+    format!("{value:.digits$}{error}")
 }

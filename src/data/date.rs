@@ -26,7 +26,8 @@ pub(super) fn formats(cell: &str) -> Vec<String> {
     dates.chain(times).filter(|format| seconds(cell, format).is_some()).collect()
 }
 
-/// Seconds since the beginning of 1970, by the clock that the cell shows; of a time without a date, since midnight.
+/// Seconds since the beginning of 1970, by the clock that the cell shows, or by UTC if it shows a zone; of a time without a date, since midnight; of a
+/// month, to its first day.
 pub(super) fn seconds(cell: &str, format: &str) -> Option<f64> {
     let parts = strtime::parse(format, cell).ok()?;
     let day = |date: jiff::civil::Date| f64::from(date.since(jiff::civil::date(1970, 1, 1)).ok()?.get_days()).into();
@@ -35,12 +36,18 @@ pub(super) fn seconds(cell: &str, format: &str) -> Option<f64> {
         f64::from(whole) + f64::from(time.subsec_nanosecond()) * 1e-9
     };
     let time = if has_time(format) { time(parts.to_time().ok()?) } else { 0.0 };
-    let day: Option<f64> = if has_date(format) { day(parts.to_date().ok()?) } else { Some(0.0) };
+    let date = || match parts.day() {
+        Some(_) => parts.to_date().ok(),
+        None if !format.contains("%j") => jiff::civil::Date::new(parts.year()?, parts.month().unwrap_or(1), 1).ok(),
+        None => parts.to_date().ok(),
+    };
+    let day: Option<f64> = if has_date(format) { day(date()?) } else { Some(0.0) };
     let zone = parts.offset().map_or(0.0, |offset| f64::from(offset.seconds()));
     Some(day? * 86_400.0 + time - zone)
 }
 
-fn has_date(format: &str) -> bool {
+/// Whether there is a date, whose first feature is the number of days.
+pub(super) fn has_date(format: &str) -> bool {
     ["%Y", "%y", "%F", "%D", "%j"].iter().any(|part| format.contains(part))
 }
 
@@ -54,11 +61,6 @@ pub(super) fn names(format: &str) -> Vec<&'static str> {
     let time = ["day (sin)", "day (cos)"];
     let date = date.iter().filter(|_| has_date(format));
     date.chain(time.iter().filter(|_| has_time(format))).copied().collect()
-}
-
-/// Whether the first feature is the number of days.
-pub(super) fn has_days(format: &str) -> bool {
-    has_date(format)
 }
 
 /// The features of a date: how many days since 1970, and where in the year, the week and the day, as points of a circle.
@@ -96,6 +98,8 @@ mod tests {
         assert_eq!(seconds("1970-01-01 02:00:00+02:00", "%Y-%m-%d %H:%M:%S%:z"), Some(0.0));
         assert_eq!(seconds("1970-01-01T00:00:00.25", "%Y-%m-%dT%H:%M:%S%.f"), Some(0.25));
         assert_eq!(seconds("10/13/2004", "%d/%m/%Y"), None);
+        assert_eq!(seconds("1970-02", "%Y-%m"), Some(31.0 * 86_400.0));
+        assert_eq!(seconds("1971", "%Y"), Some(365.0 * 86_400.0));
     }
 
     #[test]

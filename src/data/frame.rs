@@ -107,6 +107,22 @@ impl Frame {
         Ok(())
     }
 
+    /// The rows of these numbers, in this order, which rises.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut some = Self { text: String::new(), ends: Vec::new(), lines: Vec::new(), ..self.clone() };
+        for (file, of_all) in some.files.iter_mut().zip(&self.files) {
+            file.first = rows.partition_point(|&row| row < of_all.first);
+        }
+        for &row in rows {
+            let cells = (0..self.columns.len()).map(|column| self.cell(row, column).to_string()).collect();
+            some.push(&Record { line: self.lines[row], cells });
+        }
+        some
+    }
+
     /// The names of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
@@ -146,6 +162,10 @@ impl Frame {
         let number = |&row: &usize| self.dialect(row).number(self.cell(row, at));
         if let Some(numbers) = rows.iter().map(number).collect::<Option<Vec<f64>>>() {
             return Ok(numbers);
+        }
+        if let Some(&row) = rows.iter().find(|&&row| self.dialect(row).is_missing(self.cell(row, at))) {
+            let reason = "the cell is missing: there is no time to split by".to_string();
+            return Err(Error::Data { place: self.place_of(row, at), reason });
         }
         let said: BTreeMap<String, ColumnKind> =
             [(name.to_string(), said.cloned().unwrap_or(ColumnKind::Date(None)))].into();

@@ -155,7 +155,7 @@ impl<'a> Cells<'a> {
         if one && !self.indicator(settings) {
             return Ok(Found::Ignored(CONSTANT));
         }
-        if let Some((no, yes)) = self.no_and_yes() {
+        if let Some((no, yes)) = self.no_and_yes().filter(|_| !self.counts_on()) {
             return Ok(Found::Column(self.boolean(no, yes, settings)));
         }
         let numbers = self.some.iter().filter(|cell| self.number(**cell).is_some()).count();
@@ -206,7 +206,7 @@ impl<'a> Cells<'a> {
                 let words: Vec<&str> = levels.keys().copied().collect();
                 match (self.no_and_yes(), &words[..]) {
                     (Some((no, yes)), _) => self.boolean(no, yes, settings),
-                    (None, [no, yes]) => self.boolean(no, yes, settings),
+                    (None, [no, yes]) if !no.eq_ignore_ascii_case(yes) => self.boolean(no, yes, settings),
                     (None, words) => {
                         let found = format!("{} values are in this column", words.len());
                         return Err(self.refuse(self.some[0].0, format!("{found}: a boolean one has 2")));
@@ -230,6 +230,12 @@ impl<'a> Cells<'a> {
             };
         }
         Some((spelled_no?, spelled_yes?))
+    }
+
+    /// Whether other parts have numbers besides 0 and 1: then the training part's zeros and ones are counts.
+    fn counts_on(&self) -> bool {
+        let number = |row: usize| self.number((row, self.frame.cell(row, self.at)));
+        (0..self.frame.rows()).any(|row| number(row).is_some_and(|x| x != 0.0 && x != 1.0))
     }
 
     /// Whether the numbers are codes: a leading zero says something.
@@ -265,11 +271,13 @@ impl<'a> Cells<'a> {
         if numbers.len() < self.some.len() {
             return Err(self.not_numbers());
         }
+        let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Ok(Column::Numeric {
             name: self.name.to_string(),
-            min: numbers.iter().copied().fold(f64::INFINITY, f64::min),
-            max: numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            fill: mean(&numbers),
+            min: least,
+            max: most,
+            fill: mean(&numbers).clamp(least, most), // rounding
             indicator: self.indicator(settings),
         })
     }
@@ -369,7 +377,6 @@ impl<'a> Cells<'a> {
                 };
             }
         }
-        // A format with a fraction reads times without one, too.
         let day_first = |format: &str| format.starts_with("%d/%m") || format.starts_with("%d-%m");
         let month_first = |format: &str| format.starts_with("%m/%d") || format.starts_with("%m-%d");
         if left.iter().any(|format| day_first(format)) && left.iter().any(|format| month_first(format)) {
@@ -385,7 +392,7 @@ impl<'a> Cells<'a> {
                 ),
             ));
         }
-        Ok(left.into_iter().next())
+        Ok(left.into_iter().next()) // a later one may read fractions of seconds, too, of which there are none
     }
 
     fn date(&self, format: &str, settings: &DataSettings) -> Result<Column> {

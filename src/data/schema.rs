@@ -329,7 +329,7 @@ impl Column {
         let mut scales = vec![Scale::Centred; self.width()];
         match self {
             Self::Numeric { .. } => scales[0] = Scale::Standard,
-            Self::Date { format, .. } if date::has_days(format) => scales[0] = Scale::Standard,
+            Self::Date { format, .. } if date::has_date(format) => scales[0] = Scale::Standard,
             _ => {}
         }
         scales
@@ -373,7 +373,7 @@ impl Binding<'_> {
                         true => *fill,
                         false => dialect.number(text).ok_or_else(|| bad(format!("`{text}` is not a number")))?,
                     };
-                    if x < *min || x > *max {
+                    if !missing && (x < *min || x > *max) {
                         remarks.push(outside());
                     }
                     features.push(x);
@@ -389,7 +389,7 @@ impl Binding<'_> {
                         (_, _, true) => 1.0,
                         _ => {
                             self.unseen(column, text, remarks, &bad)?;
-                            0.0
+                            0.5 // neither
                         }
                     });
                 }

@@ -60,17 +60,16 @@ impl DataSettings {
     /// [`Error::Config`] with the setting's name.
     pub fn check(&self) -> Result<()> {
         check_shares(self.split)?;
-        let numbers = self.task == TaskChoice::Regression;
-        if self.transform == Transform::Log && self.task == TaskChoice::Classes {
+        if self.task == TaskChoice::Classes && self.transform == Transform::Log {
             return Err(Error::config("transform", "log", "none with task = classes"));
         }
-        match numbers && (self.weights == ClassWeights::Balanced || self.split_by == SplitBy::Stratified) {
-            true if self.weights == ClassWeights::Balanced => {
-                Err(Error::config("weights", "balanced", "none with task = regression"))
-            }
-            true => Err(Error::config("split_by", "stratified", "another with task = regression")),
-            false => Ok(()),
+        if self.task == TaskChoice::Regression && self.weights == ClassWeights::Balanced {
+            return Err(Error::config("weights", "balanced", "none with task = regression"));
         }
+        if self.task == TaskChoice::Regression && self.split_by == SplitBy::Stratified {
+            return Err(Error::config("split_by", "stratified", "another with task = regression"));
+        }
+        Ok(())
     }
 }
 

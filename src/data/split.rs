@@ -107,14 +107,18 @@ impl Split {
         check_shares(shares)?;
         let mut order: Vec<usize> = (0..times.len()).collect();
         order.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
-        let cut = |share: f64| {
-            let mut at = (share * times.len() as f64).round() as usize;
-            while at > 0 && at < times.len() && times[order[at - 1]] == times[order[at]] {
-                at += 1;
-            }
-            at
+        // To the nearer end of rows of one time, but not to where a part would be empty.
+        let starts: Vec<usize> =
+            (1..times.len()).filter(|&at| times[order[at - 1]] != times[order[at]]).collect();
+        let cut = |share: f64, least: usize| {
+            let at = share * times.len() as f64;
+            let near = |start: &usize| (*start as f64 - at).abs();
+            let starts = starts.iter().copied().filter(|start| *start > least);
+            starts.min_by(|a, b| near(a).total_cmp(&near(b))).unwrap_or(times.len())
         };
-        let (train, valid) = (cut(shares[0]), cut(shares[0] + shares[1]));
+        let train = cut(shares[0], 0);
+        let train = if starts.last() == Some(&train) && starts.len() > 1 { starts[starts.len() - 2] } else { train };
+        let valid = cut(shares[0] + shares[1], train).max(train);
         let part = |range: std::ops::Range<usize>| order[range].to_vec();
         Self { train: part(0..train), valid: part(train..valid), test: part(valid..times.len()) }.whole(
             shares,

@@ -178,7 +178,11 @@ impl Target {
             let number = |row: usize| {
                 let cell = frame.cell(row, at);
                 let number = frame.dialect(row).number(cell).filter(|_| !frame.dialect(row).is_missing(cell));
-                number.ok_or_else(|| bad(row, format!("`{cell}` is not a number")))
+                let number = number.ok_or_else(|| bad(row, format!("`{cell}` is not a number")))?;
+                match self.transform == Transform::Log && number <= 0.0 {
+                    true => Err(bad(row, format!("`{cell}` has no logarithm, which the model predicts"))),
+                    false => Ok(number),
+                }
             };
             return Ok(Targets::Numbers((0..frame.rows()).map(number).collect::<Result<_>>()?));
         }

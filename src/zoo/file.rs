@@ -280,8 +280,8 @@ impl ModelFile {
         let tau =
             file.tau.iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network)).map(|tau| (tau, *tau));
         // Variances and precisions are each other's inverses.
-        let is_one = |square: f64| square > 0.0 && square.is_normal() && square.recip().is_normal();
-        match scales.chain(tau).find(|(_, square)| !is_one(*square)).map(|(x, _)| x) {
+        let is_one = |square: f64| square.is_normal() && square.recip().is_normal();
+        match scales.chain(tau).find(|(x, square)| !(**x > 0.0 && is_one(*square))).map(|(x, _)| x) {
             Some(x) => Err(bad(format!("a standard deviation or a precision is {x}: expected a positive number"))),
             None => Ok(file),
         }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{Evaluation, ModelFile, Scores, Weights};
 use crate::{
-    data::{Frame, Remark, Schema, Target, Targets, Transform, hex},
+    data::{Frame, Missing, MissingTarget, Remark, Schema, Target, Targets, Transform, hex},
     error::{Error, Result},
     key::Key,
     models::Mlp,
@@ -229,6 +229,22 @@ impl Model {
             mean_network: scores(self.predict_mean(features)?)?,
             baseline: scores(self.predict_baseline(features.rows())?)?,
         })
+    }
+
+    /// The rows of a table that this model judges by the settings of its training: all, or those without missing cells or targets where such are dropped.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a column that is not there.
+    pub fn usable(&self, frame: &Frame) -> Result<Vec<usize>> {
+        let settings = &self.file.data.settings;
+        let binding = self.schema().bind(frame.columns(), frame.name())?;
+        let missing = |row: usize, at: usize| frame.dialect(row).is_missing(frame.cell(row, at));
+        let target = frame.columns().iter().position(|column| *column == self.target().name);
+        let drops = |row: usize| {
+            settings.missing == Missing::Drop && binding.places().iter().any(|&at| missing(row, at))
+                || settings.missing_target == MissingTarget::Drop && target.is_some_and(|at| missing(row, at))
+        };
+        Ok((0..frame.rows()).filter(|&row| !drops(row)).collect())
     }
 
     /// The features of a whole table, whose columns are matched by name, and what is worth telling about each row.
