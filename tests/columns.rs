@@ -416,7 +416,7 @@ fn numbers_that_cannot_be_standardised_are_refused_by_their_place() {
 fn copies_of_rows_are_counted() {
     let rows: String = (0..40).map(|i| format!("{},{}\n", i % 20, (i % 20) * 3)).collect();
     let prepared = prepare(&format!("x,y\n{rows}"), "y", &[]).unwrap();
-    let note = prepared.notes.iter().find(|note| note.contains("exact copies")).unwrap();
+    let note = prepared.notes.iter().find(|note| note.contains("copies of others")).unwrap();
     let split = &prepared.split;
     let also = |part: &[usize]| part.iter().filter(|&&row| split.train.contains(&((row + 20) % 40))).count();
     let (test, valid) = (also(&split.test), also(&split.valid));
@@ -424,7 +424,7 @@ fn copies_of_rows_are_counted() {
     assert_eq!(
         note,
         &format!(
-            "20 rows are exact copies of others: {test} of {n_test} test rows and {valid} of {n_valid} validation rows also stand in the training part"
+            "20 rows are copies of others in all that is read: {test} of {n_test} test rows and {valid} of {n_valid} validation rows also stand in the training part"
         )
     );
 }
