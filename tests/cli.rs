@@ -637,8 +637,8 @@ fn rows_that_a_training_dropped_are_not_judged_either() {
     let at = directory.path();
     let row = |i: usize| match i {
         5 => ",50\n".to_string(),
-        9 => "9,\n".to_string(),
-        i => format!("{i},{}\n", 10 * i),
+        9 => "81,\n".to_string(),
+        i => format!("{},{}\n", i * i, 10 * i),
     };
     fs::write(at.join("in.csv"), format!("x,y\n{}", (0..40).map(row).collect::<String>())).unwrap();
     let drops = ["--set", "data.missing=drop", "--set", "data.missing_target=drop", "--set", "train.epochs=2"];

@@ -13,6 +13,7 @@ use burn_zoo::{
     recipe::{self, Origin, Prepared},
     settings::Settings,
     train::Quiet,
+    uncertainty::MonteCarlo,
     zoo::{Model, ModelFile, Reading},
 };
 use proptest::{collection::vec, prelude::*};
@@ -393,7 +394,7 @@ fn numbers_that_cannot_be_standardised_are_refused_by_their_place() {
         refusal(&table(&|i| (i == 5).then_some(("", "-1e99")))),
         format!("t.csv, line 7, column `y`: `-1e99` is beyond 1e70: {way}")
     );
-    let tiny = |i: usize| Some(if i % 2 == 0 { ("1e-200", "") } else { ("2e-200", "") });
+    let tiny = |i: usize| Some(if i.is_multiple_of(2) { ("1e-200", "") } else { ("2e-200", "") });
     assert_eq!(
         refusal(&table(&tiny)),
         "t.csv, column `x`: the training part's standard deviation is below 1e-70: use another unit"
@@ -549,7 +550,8 @@ fn a_class_that_the_training_part_lacks_is_refused_however_the_parts_came_about(
     assert!(error.starts_with("t.csv, line 3, column `y`: ") && error.contains(says), "{error}");
 
     // All rows of a class miss a cell, and rows with missing cells are dropped.
-    let rows: String = (0..40).map(|i| if i % 2 == 0 { format!("{i},p\n") } else { ",q\n".to_string() }).collect();
+    let rows: String =
+        (0..40).map(|i| if i % 2 == 0 { format!("{},p\n", i * i) } else { ",q\n".to_string() }).collect();
     let error = prepare(&format!("x,y\n{rows}"), "y", &["data.missing=drop"]).unwrap_err().to_string();
     assert!(error.contains("every row of the training part has `p`: nothing to learn"), "{error}");
 }
@@ -608,4 +610,28 @@ fn months_are_dates_if_that_is_said() {
     let (schema, _) = infer(&column("x", &["2005-11", "2005-12", "2006-01"]), &["schema.x=date:%Y-%m"]).unwrap();
     let days = |row: &str| features(&schema, "x,other", row).unwrap()[0];
     assert_eq!(days("2006-01,1.5") - days("2005-11,1.5"), 61.0);
+}
+
+#[test]
+fn a_row_whose_prediction_overflows_is_named_wherever_its_block_begins() {
+    let row = |i: usize| format!("{},{}\n", i % 23, ((i % 23) as f64 / 3.0).exp());
+    let text = format!("x,y\n{}", (0..60).map(row).collect::<String>());
+    for noise in ["constant", "predicted"] {
+        let settings = settings(&["data.transform=log", "train.epochs=3", &format!("model.noise={noise}")]);
+        let (data, sha256, reading) = (vec!["t.csv".to_string()], vec![String::new()], Reading::default());
+        let origin = Origin { data, sha256, reading, command: String::new(), device: "flex".to_string() };
+        let outcome = recipe::train_mlp(&frame(&text), "y", &settings, origin, &Device::flex(), Quiet).unwrap();
+        let (features, _) = outcome.model.read(&frame("x\n1\n2\n3\n4\n5\n1e9\n-1e9\n")).unwrap();
+        let passes = MonteCarlo::new(3).chunk(2);
+        let mut done = 0;
+        let error = outcome.model.predict_each(&features, &passes, |range, _| {
+            done = range.end;
+            Ok(())
+        });
+        let Err(Error::NotFinite { row, .. }) = error else { panic!("{error:?}") };
+        assert!((5..7).contains(&row) && done == 4, "{noise}: row {row}, {done} before it");
+        assert!(
+            matches!(outcome.model.predict(&features, &passes), Err(Error::NotFinite { row: again, .. }) if again == row)
+        );
+    }
 }

@@ -613,3 +613,47 @@ fn ten_thousand_damaged_tables_are_refused_or_trained_on_and_predicted() {
     let enough = read > 5000 && ready > 2000 && trainings > 500 && predicted > 1500;
     assert!(enough, "{read} {ready} {trainings} {predicted}");
 }
+
+#[test]
+fn a_large_table_of_short_cells_takes_ten_times_its_size_at_most() {
+    let _alone = alone();
+    let line = |i: u64| format!("{},{},{},{},{},,,,,{}\n", i % 7, i % 3, i % 5, i % 9, i / 9 % 2, i % 8);
+    let text = (0..400_000).map(line).fold("a,b,c,d,e,f,g,h,i,y\n".to_string(), |text, line| text + &line);
+    let bytes = text.len();
+    let few: String = text.lines().take(501).flat_map(|line| [line, "\n"]).collect();
+    let model = trained(&few, "y", &["data.missing=mean"]);
+    bounded(
+        bytes,
+        || "reading".to_string(),
+        || {
+            let frame = frame(text.as_bytes(), &ReadOptions::default()).unwrap();
+            let prepared = recipe::prepare(&frame, None, "y", &settings(&[])).unwrap();
+            assert_eq!(prepared.split.rows(), 400_000);
+            drop(prepared);
+            let mut outside = 0;
+            model.read_each(&frame, |remarks| outside += usize::from(!remarks.is_empty())).unwrap();
+        },
+    );
+}
+
+#[test]
+fn many_classes_and_many_columns_take_no_time_of_their_square() {
+    let _alone = alone();
+    let start = std::time::Instant::now();
+    // 1000 classes of 200 000 rows.
+    let text = (0..200_000).fold("x,y\n".to_string(), |text, i| text + &format!("{},c{}\n", i % 97, i * 7 % 1000));
+    let frame_of_classes = frame(text.as_bytes(), &ReadOptions::default()).unwrap();
+    let prepared = recipe::prepare(&frame_of_classes, None, "y", &settings(&[])).unwrap();
+    assert_eq!(prepared.target.classes.len(), 1000);
+    prepared.target.read(&frame_of_classes).unwrap();
+    // 20 000 columns of 30 rows.
+    let names: Vec<String> = (0..20_000).map(|i| format!("gene_{i}")).collect();
+    let row = |i: usize| (0..20_000).map(|j| ((i * j + i * i) % 10).to_string()).collect::<Vec<_>>().join(",") + "\n";
+    let text = format!("{}\n{}", names.join(","), (0..30).map(row).collect::<String>());
+    let mut wide = frame(text.as_bytes(), &ReadOptions::default()).unwrap();
+    wide.append(&wide.clone()).unwrap();
+    let prepared = recipe::prepare(&wide, Some([40, 10, 10]), "gene_3", &settings(&[])).unwrap();
+    assert!(prepared.schema.columns.len() > 15_000, "{}", prepared.schema.columns.len());
+    println!("{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}

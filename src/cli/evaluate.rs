@@ -109,8 +109,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     }
     let targets = model.target().read(&frame)?;
     let mut outside = 0;
-    let features =
-        model.read_each(&frame, |remarks| outside += usize::from(remarks.iter().any(Remark::is_outside)))?;
+    let features = model.read_each(&frame, |remarks| outside += usize::from(remarks.iter().any(Remark::is_outside)))?;
     if outside > 0 {
         say(&format!("{}: {outside} of {} rows lie outside of what the training saw", args.data, features.rows()));
     }

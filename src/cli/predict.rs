@@ -94,7 +94,9 @@ impl Args {
 }
 
 /// Rows that are read, predicted and written at a time.
-pub const BLOCK: usize = 4096;
+const BLOCK: usize = 4096;
+/// Cells of such rows: wide tables have fewer rows in a block.
+const CELLS: usize = 1 << 19;
 
 /// Reads, predicts and writes block by block.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
@@ -123,22 +125,24 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let mut progress = Rows::new(args.quiet);
     let mut count = Count::default();
     let mut records = reader.records();
+    let block_rows = BLOCK.min(CELLS / header.len().max(1)).max(1);
     let done = (|| {
         loop {
             let mut block = Vec::new();
             let mut broken = None;
-            for record in records.by_ref().take(BLOCK) {
+            for record in records.by_ref().take(block_rows) {
                 match record {
                     Ok(record) => block.push(record),
                     Err(error) => broken = Some(error),
                 }
             }
             job.predict(&block, &mut sink, &mut words, &mut count)?;
+            sink.flush()?;
             progress.add(block.len());
             if let Some(error) = broken {
                 return Err(error.into());
             }
-            if block.len() < BLOCK {
+            if block.len() < block_rows {
                 return Ok(());
             }
         }

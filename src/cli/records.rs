@@ -11,7 +11,7 @@ use super::{
     Aligned,
     numbers::{fixed, significant},
     one_line,
-    predict::{Args, BLOCK},
+    predict::Args,
 };
 
 /// How records are written.
@@ -80,9 +80,6 @@ impl<'a> Sink<'a> {
         match self.format {
             Format::Table => {
                 self.block.push(line.iter().map(|cell| one_line(&text(cell, fixed), usize::MAX)).collect());
-                if self.block.len() == BLOCK {
-                    self.table.write(&mut self.out, &std::mem::take(&mut self.block))?;
-                }
             }
             Format::Csv => {
                 let cells: Vec<String> = line.iter().map(|cell| text(cell, |x| significant(x, 9))).collect();
