@@ -164,15 +164,24 @@ impl Target {
         Ok(Found { target, rows, targets, notes })
     }
 
+    /// The place of the column in a table that is to be judged.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a table without it.
+    pub(crate) fn place(&self, frame: &Frame) -> Result<usize> {
+        let at = frame.columns().iter().position(|column| *column == self.name);
+        at.ok_or_else(|| Error::Data {
+            place: frame.name().to_string(),
+            reason: format!("no column `{}`, which the predictions are compared with", self.name),
+        })
+    }
+
     /// The targets of rows that are to be judged.
     ///
     /// # Errors
     /// [`Error::Data`] for a table without the column, and for a cell that is no number or no known class.
     pub fn read(&self, frame: &Frame) -> Result<Targets> {
-        let at = frame.columns().iter().position(|column| *column == self.name).ok_or_else(|| Error::Data {
-            place: frame.name().to_string(),
-            reason: format!("no column `{}`, which the predictions are compared with", self.name),
-        })?;
+        let at = self.place(frame)?;
         let bad = |row: usize, reason: String| Error::Data { place: frame.place_of(row, at), reason };
         if !self.is_classes() {
             let number = |row: usize| {

@@ -237,12 +237,12 @@ impl Model {
     /// [`Error::Data`] for a column that is not there.
     pub fn usable(&self, frame: &Frame) -> Result<Vec<usize>> {
         let settings = &self.file.data.settings;
+        let target = self.target().place(frame)?;
         let binding = self.schema().bind(frame.columns(), frame.name())?;
         let missing = |row: usize, at: usize| frame.dialect(row).is_missing(frame.cell(row, at));
-        let target = frame.columns().iter().position(|column| *column == self.target().name);
         let drops = |row: usize| {
             settings.missing == Missing::Drop && binding.places().iter().any(|&at| missing(row, at))
-                || settings.missing_target == MissingTarget::Drop && target.is_some_and(|at| missing(row, at))
+                || settings.missing_target == MissingTarget::Drop && missing(row, target)
         };
         Ok((0..frame.rows()).filter(|&row| !drops(row)).collect())
     }
