@@ -125,6 +125,14 @@ fn dates_that_are_not_certain_are_refused_with_what_settles_it() {
 }
 
 #[test]
+fn a_cell_that_is_no_date_among_dates_is_told() {
+    let told = refusal("x", &["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04", "soon", "2024-01-06"]);
+    let says = "t.csv, line 6, column `x`: `soon` is not a date like %Y-%m-%d, as most cells of this column are: say --na \
+                'soon' if it means missing, or --column 'x=categorical'";
+    assert_eq!(told, says);
+}
+
+#[test]
 fn codes_with_leading_zeros_are_levels() {
     assert_eq!(kind_of("x", &["007", "012", "007", "012", "007"]), "categorical");
     assert_eq!(kind_of("x", &["0", "12", "7", "0.5", "0"]), "numeric", "0 and 0.5 do not lead");

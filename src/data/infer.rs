@@ -373,7 +373,7 @@ impl<'a> Cells<'a> {
                             before[0], self.name
                         ),
                     )),
-                    None => Ok(None),
+                    None => self.mostly_dates(&before, (row, cell)),
                 };
             }
         }
@@ -393,6 +393,23 @@ impl<'a> Cells<'a> {
             ));
         }
         Ok(left.into_iter().next()) // a later one may read fractions of seconds, too, of which there are none
+    }
+
+    /// No format, unless most cells are dates: then `bad` is a mistake.
+    fn mostly_dates(&self, formats: &[String], (row, bad): (usize, &str)) -> Result<Option<String>> {
+        let is_date = |cell: &str| formats.iter().any(|format| date::seconds(cell, format).is_some());
+        let dates = self.some.iter().filter(|(_, cell)| is_date(cell)).count();
+        match (dates as f64) < MOSTLY * self.some.len() as f64 {
+            true => Ok(None),
+            false => Err(self.refuse(
+                row,
+                format!(
+                    "`{bad}` is not a date like {}, as most cells of this column are: say --na '{bad}' if it means \
+                     missing, or --column '{}=categorical'",
+                    formats[0], self.name
+                ),
+            )),
+        }
     }
 
     fn date(&self, format: &str, settings: &DataSettings) -> Result<Column> {
