@@ -643,3 +643,16 @@ fn a_row_whose_prediction_overflows_is_named_wherever_its_block_begins() {
         );
     }
 }
+
+#[test]
+fn rows_that_are_selected_keep_their_cells_and_their_places() {
+    let mut all = frame("x,y\n1,one\n22,two\n333,three\n");
+    all.append(&frame("y,x\nfour,4444\nfive,5\n")).unwrap();
+    let some = all.select(&[1, 3, 4]);
+    assert_eq!(some.rows(), 3);
+    for (row, of_all) in [1, 3, 4].into_iter().enumerate() {
+        let cells = |frame: &Frame, row| [0, 1].map(|column| frame.cell(row, column).to_string());
+        assert_eq!(cells(&some, row), cells(&all, of_all));
+        assert_eq!(some.place(row), all.place(of_all));
+    }
+}

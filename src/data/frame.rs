@@ -112,13 +112,11 @@ impl Frame {
     /// # Panics
     /// If there is no such row.
     pub fn select(&self, rows: &[usize]) -> Self {
-        let mut some = Self { text: String::new(), ends: Vec::new(), lines: Vec::new(), ..self.clone() };
-        for (file, of_all) in some.files.iter_mut().zip(&self.files) {
-            file.first = rows.partition_point(|&row| row < of_all.first);
-        }
+        let mut some = Self::empty(self.columns.clone());
+        let first = |file: &File| rows.partition_point(|&row| row < file.first);
+        some.files = self.files.iter().map(|file| File { first: first(file), ..file.clone() }).collect();
         for &row in rows {
-            let cells = (0..self.columns.len()).map(|column| self.cell(row, column).to_string()).collect();
-            some.push(&Record { line: self.lines[row], cells });
+            some.push_row(self.lines[row], (0..self.columns.len()).map(|column| self.cell(row, column)));
         }
         some
     }
