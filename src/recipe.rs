@@ -130,18 +130,17 @@ pub fn prepare(frame: &Frame, given: Option<[usize; 3]>, target: &str, settings:
     if settings.data.missing == Missing::Drop {
         notes.extend(drop_missing(frame, &schema, &mut split)?);
     }
-    teaches(frame, &target, &rows, &targets, &split)?;
+    // Where the target of a row is.
+    let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
+    teaches(frame, &target, &row_of, &targets, &split)?;
     notes.extend(copies(frame, &schema, &target, &split));
 
-    let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
     let (mut remarks, mut lacking) = (Vec::new(), Lacking::default());
     // Rows that do not train may have levels that the training part lacks, whatever is to happen to those at prediction.
-    let lenient = match schema.unseen {
-        Unseen::Error => Schema { unseen: Unseen::Zeros, ..schema.clone() },
-        _ => schema.clone(),
-    };
+    let unseen = if schema.unseen == Unseen::Error { Unseen::Zeros } else { schema.unseen };
+    let lenient = Schema { unseen, ..schema.clone() };
+    let binding = lenient.bind(frame.columns(), frame.name())?;
     let mut part = |rows: &[usize]| -> Result<(Features, Targets)> {
-        let binding = lenient.bind(frame.columns(), frame.name())?;
         let mut features = Features::new(schema.width());
         for &row in rows {
             let encoded = features.push(|values| {
@@ -207,9 +206,14 @@ fn fit_together(target: &Target, given: bool, settings: &Settings) -> Result<()>
 }
 
 /// That the training part has more than one target, and every class that another part has.
-fn teaches(frame: &Frame, target: &Target, rows: &[usize], targets: &Targets, split: &Split) -> Result<()> {
+fn teaches(
+    frame: &Frame,
+    target: &Target,
+    row_of: &HashMap<usize, usize>,
+    targets: &Targets,
+    split: &Split,
+) -> Result<()> {
     let at = frame.column(&target.name)?;
-    let row_of: HashMap<usize, usize> = rows.iter().enumerate().map(|(i, &row)| (row, i)).collect();
     let refuse = |row: usize, reason: String| Err(Error::Data { place: frame.place_of(row, at), reason });
     if let Targets::Classes(classes) = targets {
         let class = |row: &usize| classes[row_of[row]];
@@ -282,19 +286,17 @@ fn deal(
     };
     // The shares are checked: there are too few rows.
     let split = split.map_err(|few| Error::Data { place: frame.name().to_string(), reason: few.to_string() })?;
-    let split = split.of(rows);
-    Ok(split)
+    Ok(split.of(rows))
 }
 
 /// Takes rows with missing cells out of all parts.
 fn drop_missing(frame: &Frame, schema: &Schema, split: &mut Split) -> Result<Option<String>> {
     let binding = schema.bind(frame.columns(), frame.name())?;
-    let places = binding.places();
-    let whole = |row: &usize| !places.iter().any(|&at| frame.dialect(*row).is_missing(frame.cell(*row, at)));
+    let whole = |row: &usize| !binding.misses(|column| frame.cell(*row, column), frame.dialect(*row));
     let before = split.rows();
     [&mut split.train, &mut split.valid, &mut split.test].into_iter().for_each(|part| part.retain(whole));
     let dropped = before - split.rows();
-    if [&split.train, &split.valid, &split.test].into_iter().any(Vec::is_empty) {
+    if split.parts().into_iter().any(<[usize]>::is_empty) {
         let expected = "another choice: no row of a part is without missing cells";
         return Err(Error::config("data.missing", "drop", expected));
     }
@@ -311,7 +313,7 @@ fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Opt
         places.iter().for_each(|&at| frame.cell(row, at).hash(&mut hasher));
         hasher.finish()
     };
-    for (part, rows) in [&split.train, &split.valid, &split.test].into_iter().enumerate() {
+    for (part, rows) in split.parts().into_iter().enumerate() {
         rows.iter().for_each(|&row| parts.entry(of_row(row)).or_default()[part] += 1);
     }
     let all: usize = parts.values().map(|counts| counts.iter().sum::<usize>() - 1).sum();
@@ -366,7 +368,7 @@ fn scaling(
 ) -> Result<Scaling> {
     let names = schema.features();
     let refuse = |part: usize, row: usize, name: &str, why: String| {
-        let (at, row) = (frame.column(name)?, [&split.train, &split.valid, &split.test][part][row]);
+        let (at, row) = (frame.column(name)?, split.parts()[part][row]);
         if frame.dialect(row).is_missing(frame.cell(row, at)) {
             return Ok(()); // filled by a mean of numbers of which one is beyond, too
         }

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cli_support::{BURN_ZOO, Ran, burn_zoo};
+use cli_support::{BURN_ZOO, Ran, burn_zoo, words};
 use tempfile::TempDir;
 
 /// The files that docs/errors.md speaks of.
@@ -89,19 +89,6 @@ fn files(at: &Path) {
     fs::create_dir(at.join("half.unfinished")).unwrap();
     fs::create_dir(at.join("foreign")).unwrap();
     fs::write(at.join("foreign/model.toml"), "name = \"something else\"\n").unwrap();
-}
-
-/// The words of a command line.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut quoted) = (vec![String::new()], false);
-    for c in line.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            c => words.last_mut().unwrap().push(c),
-        }
-    }
-    words.into_iter().filter(|word| !word.is_empty()).collect()
 }
 
 fn run(at: &Path, line: &str) -> Ran {

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cli_support::{Ran, burn_zoo, cells, numbers};
+use cli_support::{Ran, burn_zoo, cells, numbers, words};
 use tempfile::TempDir;
 
 /// A directory with a copy of a field case's files; none, with a note, where there are none.
@@ -29,17 +29,7 @@ fn field(case: &str) -> Option<TempDir> {
 
 /// Runs `burn-zoo` with words that a shell would take apart.
 fn run(directory: &Path, line: &str) -> Ran {
-    let mut words: Vec<String> = vec![String::new()];
-    let mut quoted = false;
-    for c in line.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            c => words.last_mut().unwrap().push(c),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    burn_zoo(directory, &words.iter().map(String::as_str).collect::<Vec<_>>())
+    burn_zoo(directory, &words(line).iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// What a command that worked said on standard error.

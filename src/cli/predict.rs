@@ -23,6 +23,7 @@ use super::{
     progress::Rows,
     reading::Reading,
     records::{Cell, Format, Sink},
+    tables::shown,
 };
 
 /// Predict the rows of a table, with uncertainty
@@ -104,7 +105,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     if let Some(level) = twice(&args.interval.iter().map(ToString::to_string).collect::<Vec<_>>()) {
         return Err(Usage(format!("--interval {level} is given twice")).into());
     }
-    let name = if args.input == "-" { "standard input" } else { &args.input };
+    let name = shown(&args.input);
     let reading = args.reading.clone().or(&model.file().data.reading);
     let mut reader = reading.open(&args.input, &model.file().data.settings.missing_values)?;
     let mut words = Words::new(args.quiet);

@@ -7,7 +7,6 @@ use std::{
 
 use anyhow::{Context, Result};
 use burn_zoo::data::{self, Frame};
-use sha2::{Digest, Sha256};
 
 use super::{Usage, reading::Reading};
 
@@ -42,7 +41,7 @@ impl Source {
                 Err(error) => return Err(error).context(shown.to_string()),
             },
         }
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = data::sha256(&bytes);
         let frame = Frame::read(shown, reading.read(shown, bytes, missing)?)?;
         Ok(Self { frame, sha256 })
     }

@@ -20,6 +20,5 @@ pub use settings::{
     ClassWeights, ColumnKind, DataSettings, Missing, MissingTarget, SplitBy, TaskChoice, Transform, Unseen,
 };
 pub use split::{SPLIT, Split};
-pub(crate) use table::hex;
-pub use table::{BUILT_IN, BuiltIn, Table, find};
+pub use table::{BUILT_IN, BuiltIn, Table, find, sha256};
 pub use target::{Found, Target, Targets};

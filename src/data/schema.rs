@@ -342,6 +342,11 @@ impl Binding<'_> {
         &self.at
     }
 
+    /// Whether a cell of the row that the model reads has no value.
+    pub fn misses<'c>(&self, cell: impl Fn(usize) -> &'c str, dialect: &Dialect) -> bool {
+        self.at.iter().any(|&at| dialect.is_missing(cell(at)))
+    }
+
     /// Appends the features of a row to `features`, and what is worth telling to `remarks`.
     ///
     /// # Errors

@@ -132,13 +132,18 @@ impl Split {
         Self { train: part(self.train), valid: part(self.valid), test: part(self.test) }
     }
 
+    /// The rows that train, validate and test.
+    pub fn parts(&self) -> [&[usize]; 3] {
+        [&self.train, &self.valid, &self.test]
+    }
+
     /// How many rows there are in all.
     pub fn rows(&self) -> usize {
-        self.train.len() + self.valid.len() + self.test.len()
+        self.parts().iter().map(|part| part.len()).sum()
     }
 
     fn whole(self, shares: [f64; 3], n: usize, what: &str) -> Result<Self> {
-        match [&self.train, &self.valid, &self.test].iter().any(|part| part.is_empty()) {
+        match self.parts().iter().any(|part| part.is_empty()) {
             true => {
                 Err(Error::config("data.split", format!("{shares:?} of {n} {what}"), "at least one row in each part"))
             }

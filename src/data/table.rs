@@ -58,7 +58,7 @@ impl BuiltIn {
 
     /// The sha256 of the table as CSV, in hexadecimal digits.
     pub fn sha256(&self) -> String {
-        hex(&Sha256::digest(self.text()))
+        sha256(self.text().as_bytes())
     }
 
     fn text(&self) -> String {
@@ -134,9 +134,9 @@ impl Table {
     }
 }
 
-/// Bytes in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The sha256 of some bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -145,8 +145,7 @@ pub fn fit_from<M: Trainable>(
     check_smoothing(&model, config, &train, &device.clone().inner())?;
     let (inner, autodiff) = (device.clone().inner(), device.clone().autodiff());
     let (train, valid) = (Arc::new(train), Arc::new(valid));
-    let trained_before = model.devices().iter().any(Device::is_autodiff);
-    let mut model = if trained_before { model } else { model.train() }.fork(&autodiff);
+    let mut model = to_train(model, &autodiff);
     let template = model.valid();
     let mut optimizer = optimizer(config);
 
@@ -162,7 +161,7 @@ pub fn fit_from<M: Trainable>(
             optimizer = optimizer.load_record(OptimizerRecord::from_bytes(past.optimizer).map_err(bad)?);
             state = State { curve: past.curve, best: past.best };
         }
-        if !state.has_ended(config) {
+        if !has_ended(&state.curve, config) {
             file.prepare()?;
         }
     }
@@ -172,7 +171,7 @@ pub fn fit_from<M: Trainable>(
     if done > 0 {
         progress.resumed(&state.curve);
     }
-    if state.has_ended(config) {
+    if has_ended(&state.curve, config) {
         progress.end();
         return state.result(template);
     }
@@ -237,6 +236,28 @@ pub(super) fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     }
 }
 
+/// The model on the autodiff device; what was frozen stays so.
+pub(super) fn to_train<M: Trainable>(model: M, autodiff: &Device) -> M {
+    let trained_before = model.devices().iter().any(Device::is_autodiff);
+    if trained_before { model } else { model.train() }.fork(autodiff)
+}
+
+/// The best epoch so far.
+pub(super) fn best(curve: &[Epoch]) -> Option<&Epoch> {
+    curve.iter().rev().find(|epoch| epoch.best)
+}
+
+/// Whether an epoch of this validation loss is the best so far.
+pub(super) fn is_best(curve: &[Epoch], valid_loss: f64) -> bool {
+    valid_loss.is_finite() && best(curve).is_none_or(|best| valid_loss < best.valid_loss)
+}
+
+/// Whether all epochs were run, or `patience` of them without a better one.
+pub(super) fn has_ended(curve: &[Epoch], config: &TrainConfig) -> bool {
+    let done = curve.len();
+    done >= config.epochs || done - best(curve).map_or(0, |best| best.number) >= config.patience
+}
+
 /// The epochs that were run, and what they gave.
 #[derive(Default)]
 struct State {
@@ -246,17 +267,8 @@ struct State {
 }
 
 impl State {
-    fn best(&self) -> Option<&Epoch> {
-        self.curve.iter().rev().find(|epoch| epoch.best)
-    }
-
-    fn has_ended(&self, config: &TrainConfig) -> bool {
-        let done = self.curve.len();
-        done >= config.epochs || done - self.best().map_or(0, |best| best.number) >= config.patience
-    }
-
     fn result<M: Trainable>(self, template: M) -> Result<Trained<M>> {
-        let best_epoch = self.best().map(|best| best.number);
+        let best_epoch = best(&self.curve).map(|best| best.number);
         let (Some(best_epoch), Some(best)) = (best_epoch, self.best) else {
             return Err(Error::NotLearned);
         };
@@ -301,7 +313,7 @@ impl CheckpointingStrategy for Watch {
         let (train_loss, valid_loss) = (loss(Split::Train), loss(Split::Valid));
         let number = self.done + number;
         let mut shared = self.lock();
-        let best = valid_loss.is_finite() && shared.state.best().is_none_or(|best| valid_loss < best.valid_loss);
+        let best = is_best(&shared.state.curve, valid_loss);
         let Steps { learning_rate, penalty, grad_norm, clipped } = self.log.take();
         let epoch = Epoch { number, train_loss, valid_loss, best, learning_rate, penalty, grad_norm, clipped };
         shared.state.curve.push(epoch);
@@ -321,7 +333,7 @@ impl EarlyStoppingStrategy for Watch {
             let epoch = *shared.last();
             shared.progress.epoch(&epoch);
         }
-        shared.error.is_some() || shared.state.has_ended(&self.config)
+        shared.error.is_some() || has_ended(&shared.state.curve, &self.config)
     }
 }
 

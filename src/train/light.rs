@@ -12,7 +12,7 @@ use burn::{
 
 use super::{
     config::TrainConfig,
-    fit::{Epoch, Trained, VALID_ROWS, check_widths, optimizer},
+    fit::{Epoch, Trained, VALID_ROWS, check_widths, has_ended, is_best, optimizer, to_train},
     loader::{Examples, KeyedLoader, TrainBatch},
     log::{StepLog, Steps},
     schedule::LearningRates,
@@ -42,23 +42,20 @@ pub fn fit_light<M: Trainable>(
     let valid: Vec<TrainBatch> = batches(&valid).collect(); // alike in every epoch
     let mut run = Run::new(model, config, train, device)?;
     let mut curve: Vec<Epoch> = Vec::new();
-    let mut kept: Option<(M, usize, f64)> = None;
-    for number in 1..=config.epochs {
+    let mut kept = None;
+    while !has_ended(&curve, config) {
         let train_loss = run.epoch()?;
         let now = run.stepping.valid();
         let valid_loss = mean(valid.iter().map(|batch| InferenceStep::step(&now, batch.clone())))?;
-        let best = valid_loss.is_finite() && kept.as_ref().is_none_or(|&(_, _, lowest)| valid_loss < lowest);
+        let (number, best) = (curve.len() + 1, is_best(&curve, valid_loss));
         let Steps { learning_rate, penalty, grad_norm, clipped } = run.log.take();
         curve.push(Epoch { number, train_loss, valid_loss, best, learning_rate, penalty, grad_norm, clipped });
         if best {
-            kept = Some((now.model, number, valid_loss));
-        }
-        if number - kept.as_ref().map_or(0, |&(_, best, _)| best) >= config.patience {
-            break;
+            kept = Some((now.model, number));
         }
     }
     match kept {
-        Some((model, best_epoch, _)) => Ok(Trained { model, curve, best_epoch }),
+        Some((model, best_epoch)) => Ok(Trained { model, curve, best_epoch }),
         None => Err(Error::NotLearned),
     }
 }
@@ -97,8 +94,7 @@ impl<M: Trainable> Run<M> {
     fn new(model: M, config: &TrainConfig, train: Examples, device: &Device) -> Result<Self> {
         check_smoothing(&model, config, &train, &device.clone().inner())?;
         let autodiff = device.clone().autodiff();
-        let trained_before = model.devices().iter().any(Device::is_autodiff);
-        let model = if trained_before { model } else { model.train() }.fork(&autodiff);
+        let model = to_train(model, &autodiff);
         let run = Key::new(config.seed);
         let train = KeyedLoader::shuffled(Arc::new(train), config.batch_size, run, 1, config.workers, &autodiff);
         let log = StepLog::default();

@@ -13,11 +13,10 @@ use burn::{
     store::{ModuleSnapshot, ModuleStore, SafetensorsStore},
     tensor::{DType, Device, Tensor, TensorData},
 };
-use sha2::{Digest, Sha256};
 
 use super::file::{Evaluation, ModelFile, Scores, Weights};
 use crate::{
-    data::{Frame, Missing, MissingTarget, Remark, Schema, Target, Targets, Transform, hex},
+    data::{Frame, Missing, MissingTarget, Remark, Schema, Target, Targets, Transform, sha256},
     error::{Error, Result},
     key::Key,
     models::Mlp,
@@ -45,7 +44,7 @@ impl Model {
     pub fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
         let bytes = to_bytes(&mlp);
         let params = file.model.parameters().expect("the network fits into this machine");
-        file.weights = Weights { params, bytes: bytes.len(), sha256: hex(&Sha256::digest(&bytes)) };
+        file.weights = Weights { params, bytes: bytes.len(), sha256: sha256(&bytes) };
         Self { file, mlp, device: device.clone() }
     }
 
@@ -67,7 +66,7 @@ impl Model {
     /// A model of its description and the bytes of its weights, which were found at `path`.
     pub(crate) fn from_parts(file: ModelFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
         let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
-        if hex(&Sha256::digest(weights)) != file.weights.sha256 {
+        if sha256(weights) != file.weights.sha256 {
             return Err(bad("damaged: sha256 is not the one in model.toml".to_string()));
         }
         // Before anything of the described size is allocated.
@@ -239,10 +238,10 @@ impl Model {
         let settings = &self.file.data.settings;
         let target = self.target().place(frame)?;
         let binding = self.schema().bind(frame.columns(), frame.name())?;
-        let missing = |row: usize, at: usize| frame.dialect(row).is_missing(frame.cell(row, at));
         let drops = |row: usize| {
-            settings.missing == Missing::Drop && binding.places().iter().any(|&at| missing(row, at))
-                || settings.missing_target == MissingTarget::Drop && missing(row, target)
+            let (cell, dialect) = (|column| frame.cell(row, column), frame.dialect(row));
+            settings.missing == Missing::Drop && binding.misses(cell, dialect)
+                || settings.missing_target == MissingTarget::Drop && dialect.is_missing(cell(target))
         };
         Ok((0..frame.rows()).filter(|&row| !drops(row)).collect())
     }

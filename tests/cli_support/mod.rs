@@ -57,6 +57,19 @@ pub fn burn_zoo(directory: &Path, args: &[&str]) -> Ran {
     command(directory, args).stdin(Stdio::null()).output().expect("the program starts").into()
 }
 
+/// The words of a command line, as a shell takes them apart; quotes are single.
+pub fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            c => words.last_mut().expect("there is one").push(c),
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty()).collect()
+}
+
 /// Runs the program with a text on standard input.
 pub fn burn_zoo_reading(directory: &Path, args: &[&str], input: &str) -> Ran {
     let mut child = command(directory, args)
