@@ -12,8 +12,10 @@ mod table;
 mod target;
 
 pub use frame::Frame;
+#[cfg(feature = "train")]
 pub(crate) use scaler::LARGEST;
 pub use scaler::Scaler;
+#[cfg(feature = "train")]
 pub(crate) use schema::Scale;
 pub use schema::{BadCell, Binding, Column, Ignored, Remark, Schema};
 pub use settings::{
