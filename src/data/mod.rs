@@ -1,7 +1,8 @@
-//! Data: tables, what their columns are, splits, scaling.
+//! Data: tables and pictures, what their columns are, splits, scaling.
 
 mod date;
 mod frame;
+pub mod image;
 mod infer;
 pub mod read;
 mod scaler;
