@@ -46,6 +46,12 @@ pub enum Error {
         /// The site's path.
         site: String,
     },
+    /// A mask of weights in a pass that has a network for each row.
+    #[error("`{site}` masks weights, which rows cannot have of their own: sample whole networks, not rows")]
+    WeightMaskByRow {
+        /// The site's path.
+        site: String,
+    },
     /// An input or a model on an autodiff device, where sampling would build a graph for nothing.
     #[error("the {what} is on an autodiff device: sample `model.valid()` on inner tensors, or say `.keep_graph()`")]
     Autodiff {

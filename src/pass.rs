@@ -11,7 +11,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::{key::Key, rate::Rate, replay::Recorder};
+use crate::{error::Error, key::Key, rate::Rate, replay::Recorder};
 
 /// What a layer may ask of a pass, entry by entry.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -127,6 +127,7 @@ pub struct Pass<'a> {
 #[derive(Clone, Copy)]
 enum Draws<'a> {
     Nothing,
+    Batch(Key),
     Rows { key: Key, first: u64 },
     Network(Key),
     Networks { keys: &'a [Key], rows_each: usize },
@@ -143,9 +144,10 @@ impl<'a> Pass<'a> {
         Self::new(Draws::Nothing, Statistics::Running)
     }
 
-    /// Training: a mask for each row, statistics of the batch, which move the running ones. Fold `mask_key` by epoch and batch.
+    /// Training: a mask for each row (of weights: one for the batch), statistics of the batch, which move the running ones. Fold
+    /// `mask_key` by epoch and batch.
     pub fn train(mask_key: Key) -> Self {
-        Self::new(Draws::Rows { key: mask_key, first: 0 }, Statistics::BatchUpdate)
+        Self::new(Draws::Batch(mask_key), Statistics::BatchUpdate)
     }
 
     /// One network, drawn from `key`, for every row of every batch.
@@ -215,17 +217,12 @@ impl<'a> Pass<'a> {
     /// # Panics
     /// If `rows` is not the number of rows that a pass of several networks was made for, or if a [`Source`] gives another shape.
     pub fn draw<const D: usize>(&self, law: Law, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
-        let data = match law {
-            Law::Bernoulli(rate) if rate.is_zero() => None,
-            _ => self.data(law, &shape),
-        };
-        if let Some(recorder) = self.recorder {
-            recorder.note(&self.site, law, &shape, self.again, data.as_ref());
-        }
-        let data = data?;
+        let data = self.noted(law, &shape, |pass| {
+            pass.assert_rows(shape[0]);
+            pass.data(law, &shape)
+        })?;
         let per_row = data.shape()[0];
-        let (data, device) = (data, device.clone().inner());
-        let tensor = Tensor::<D>::from_data(data, &device);
+        let tensor = Tensor::<D>::from_data(data, &device.clone().inner());
         match self.draws {
             Draws::Networks { rows_each, .. } if per_row != shape[0] => {
                 let width = shape[1..].iter().product();
@@ -236,6 +233,74 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Draws here a mask of weights, which all rows of a network share, or gives `None` as [`draw`](Self::draw) does. A network draws the
+    /// same one whatever its batch; in training it is one for the batch, drawn as that of the network of the batch's key.
+    ///
+    /// # Shapes
+    /// - `shape`: `[1, ...]`, then the weight's own axes
+    /// - draw: `[networks, ...]`: 1, or the number of keys of a pass of several [`networks`](Self::networks)
+    ///
+    /// # Panics
+    /// In a pass over [`rows`](Self::rows), which has a network for each row: weights are not drawn by row. With a recorder nothing is
+    /// drawn there, and [`Recorder::audit`] gives the error. And if a [`Source`] gives another shape.
+    pub fn draw_weights<const D: usize>(&self, law: Law, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
+        assert_eq!(shape[0], 1, "the shape of a mask of weights begins with 1");
+        let data = self.noted(law, &shape, |pass| match (pass.draws, pass.recorder) {
+            (Draws::Batch(key), _) => Pass { draws: Draws::Network(key), ..*pass }.data(law, &shape),
+            (Draws::Rows { .. }, Some(recorder)) => {
+                recorder.note_weights_by_row(&pass.site);
+                None
+            }
+            (Draws::Rows { .. }, None) => panic!("{}", Error::WeightMaskByRow { site: pass.site.to_string() }),
+            _ => pass.data(law, &shape),
+        })?;
+        Some(Tensor::from_data(data, &device.clone().inner()))
+    }
+
+    /// The entries, of `width` a row, that dropout with this rate keeps here: what a thinned network is made of. `None` where rows or
+    /// networks have masks of their own. To ask is not to draw: a recorder notes nothing.
+    ///
+    /// # Panics
+    /// If a [`Source`] gives another width.
+    pub fn kept(&self, rate: Rate, width: usize) -> Option<Vec<usize>> {
+        let law = Law::Bernoulli(rate);
+        let mask = match self.draws {
+            _ if rate.is_zero() => return Some((0..width).collect()),
+            Draws::Batch(_) | Draws::Rows { .. } => return None,
+            Draws::Networks { keys, .. } if keys.len() != 1 => return None,
+            Draws::Source(source) => source.draw(&self.site, law, &[1, width]),
+            _ => self.data(law, &[1, width]),
+        };
+        let Some(mask) = mask else { return Some((0..width).collect()) };
+        if mask.shape()[0] != 1 {
+            return None;
+        }
+        let values: Vec<f32> = mask.iter::<f32>().collect();
+        assert_eq!(values.len(), width, "`{}` has {width} units, the source gives {}", self.site, values.len());
+        Some((0..width).filter(|&unit| values[unit] != 0.0).collect())
+    }
+
+    /// That a batch has the rows that a pass of several networks was made for.
+    pub(crate) fn assert_rows(&self, found: usize) {
+        if let Draws::Networks { keys, rows_each } = self.draws {
+            let rows = keys.len() * rows_each;
+            assert_eq!(found, rows, "`{}` draws for {found} rows, the pass is for {rows}", self.site);
+        }
+    }
+
+    /// What `draw` draws, noted; of a rate of zero, nothing.
+    fn noted(&self, law: Law, shape: &[usize], draw: impl FnOnce(&Self) -> Option<TensorData>) -> Option<TensorData> {
+        let data = match law {
+            Law::Bernoulli(rate) if rate.is_zero() => None,
+            _ => draw(self),
+        };
+        if let Some(recorder) = self.recorder {
+            recorder.note(&self.site, law, shape, self.again, data.as_ref());
+        }
+        data
+    }
+
+    /// The draw of a whole batch; of one row where all rows of a network share it.
     fn data(&self, law: Law, shape: &[usize]) -> Option<TensorData> {
         let width = shape[1..].iter().product();
         let values = |key: Key, first, rows| {
@@ -248,14 +313,10 @@ impl<'a> Pass<'a> {
         };
         let (values, rows) = match self.draws {
             Draws::Nothing => return None,
+            Draws::Batch(key) => (values(key, 0, shape[0]), shape[0]),
             Draws::Rows { key, first } => (values(key, first, shape[0]), shape[0]),
             Draws::Network(key) => (values(key, 0, 1), 1),
-            Draws::Networks { keys, rows_each } => {
-                let rows = keys.len() * rows_each;
-                let site = &self.site;
-                assert_eq!(shape[0], rows, "`{site}` draws for {} rows, the pass is for {rows}", shape[0]);
-                (keys.iter().flat_map(|&key| values(key, 0, 1)).collect(), keys.len())
-            }
+            Draws::Networks { keys, .. } => (keys.iter().flat_map(|&key| values(key, 0, 1)).collect(), keys.len()),
             Draws::Source(source) => {
                 let data = source.draw(&self.site, law, shape)?;
                 let fits = data.shape().len() == shape.len()
@@ -301,6 +362,7 @@ impl std::fmt::Debug for Pass<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let draws = match self.draws {
             Draws::Nothing => "mean".to_string(),
+            Draws::Batch(key) => format!("training by {key:?}"),
             Draws::Rows { key, first } => format!("rows from {first} of {key:?}"),
             Draws::Network(key) => format!("network of {key:?}"),
             Draws::Networks { keys, rows_each } => format!("{} networks of {rows_each} rows", keys.len()),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
 };
 
 use burn::tensor::TensorData;
@@ -49,6 +49,7 @@ pub struct Drawn {
 #[derive(Debug, Default)]
 pub struct Recorder {
     draws: Mutex<Vec<Drawn>>,
+    weights_by_row: OnceLock<String>,
 }
 
 impl Recorder {
@@ -72,8 +73,12 @@ impl Recorder {
     ///
     /// # Errors
     /// - [`Error::NoNoise`] if no site was drawn at: the model ignores its pass
+    /// - [`Error::WeightMaskByRow`] if a mask of weights was asked for in a pass that has a network for each row
     /// - [`Error::DuplicateSite`] if two draws share a site without [`Pass::again`](crate::Pass::again): two layers with one mask
     pub fn audit(&self) -> Result<()> {
+        if let Some(site) = self.weights_by_row.get() {
+            return Err(Error::WeightMaskByRow { site: site.clone() });
+        }
         let draws = self.lock();
         if draws.is_empty() {
             return Err(Error::NoNoise);
@@ -94,6 +99,11 @@ impl Recorder {
     pub(crate) fn note(&self, site: &Site<'_>, law: Law, shape: &[usize], again: bool, values: Option<&TensorData>) {
         let (site, shape, values) = (site.to_string(), shape.to_vec(), values.cloned());
         self.lock().push(Drawn { site, law, shape, again, values });
+    }
+
+    /// Only the first such site is named.
+    pub(crate) fn note_weights_by_row(&self, site: &Site<'_>) {
+        self.weights_by_row.get_or_init(|| site.to_string());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Drawn>> {

@@ -1,13 +1,33 @@
 //! Layers that obey the [`Pass`](crate::Pass), and what belongs to them. Each works inside anybody's `#[derive(Module)]`.
 
 mod activation;
+mod alpha;
 mod batch_norm;
+mod concrete;
+mod drop_block;
+mod drop_connect;
 mod dropout;
+mod gaussian;
 mod init;
+mod kind;
+mod rate_layer;
 mod scaling;
+mod spatial;
+mod stochastic_depth;
 
 pub use activation::Activation;
+pub use alpha::{AlphaDropout, AlphaDropoutConfig};
 pub use batch_norm::{BatchNorm, BatchNormConfig, Buffer};
+pub use concrete::{ConcreteDropout, ConcreteDropoutConfig, SpatialConcreteDropout2d, SpatialConcreteDropout2dConfig};
+pub use drop_block::{DropBlock, DropBlockConfig};
+pub use drop_connect::{DropConnect, DropConnectConfig};
 pub use dropout::{Dropout, DropoutConfig};
+pub use gaussian::{GaussianDropout, GaussianDropoutConfig};
 pub use init::{Init, init_weights, init_weights_with};
+pub use kind::{DropoutKind, MapDropout, NoDropout};
 pub use scaling::{to_inverted_scaling, to_original_scaling};
+pub use spatial::{
+    SpatialDropout1d, SpatialDropout1dConfig, SpatialDropout2d, SpatialDropout2dConfig, SpatialDropout3d,
+    SpatialDropout3dConfig,
+};
+pub use stochastic_depth::{StochasticDepth, StochasticDepthConfig};
