@@ -98,6 +98,12 @@ pub trait Stochastic<I: Batch>: Send + Sync {
             sink(number, self.run(input.clone(), pass));
         }
     }
+
+    /// What learned rates add to the loss: the divergence of the approximate posterior from the prior, nats, `[1]`, of which each row of the
+    /// training part bears one share (Gal, Hron & Kendall 2017, <https://arxiv.org/abs/1705.07832>). None without such layers.
+    fn regulariser(&self) -> Option<Tensor<1>> {
+        None
+    }
 }
 
 impl<I: Batch, S: Stochastic<I> + ?Sized> Stochastic<I> for &S {
@@ -109,6 +115,10 @@ impl<I: Batch, S: Stochastic<I> + ?Sized> Stochastic<I> for &S {
 
     fn run_many(&self, input: I, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Self::Output)) {
         (**self).run_many(input, passes, sink);
+    }
+
+    fn regulariser(&self) -> Option<Tensor<1>> {
+        (**self).regulariser()
     }
 }
 

@@ -7,7 +7,7 @@ use burn_zoo::{
     outputs::{Logits, Point},
     uncertainty::{
         ClassPrediction, ClassScores, RegressionPrediction, RegressionScores,
-        metrics::{Bin, Classified, Estimate, mae, rmse},
+        metrics::{Bin, Classified, Estimate, auroc, mae, rmse},
     },
 };
 use common::{assert_standard_errors, assert_within, mean};
@@ -222,4 +222,38 @@ fn probabilities_need_rows_targets_and_classes() {
         Err(error @ Error::Value { .. }) => assert_eq!(error.to_string(), "row 1: `2` is not a class"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn the_area_under_the_roc_is_the_share_of_pairs_in_order() {
+    // By counting pairs, with ties; and DeLong's error from the placements of each score.
+    let scores = |seed: u64, n: usize, shift: f64| -> Vec<f64> {
+        let normal = Key::new(seed).normal(0, 1, n);
+        normal.into_iter().map(|z| ((f64::from(z) + shift) * 4.0).round() / 4.0).collect()
+    };
+    let (positives, negatives) = (scores(1, 57, 0.7), scores(2, 83, 0.0));
+    let pair = |p: f64, n: f64| if p > n { 1.0 } else { f64::from(u8::from(p == n)) / 2.0 };
+    let of_positive: Vec<f64> =
+        positives.iter().map(|&p| negatives.iter().map(|&n| pair(p, n)).sum::<f64>() / 83.0).collect();
+    let of_negative: Vec<f64> =
+        negatives.iter().map(|&n| positives.iter().map(|&p| pair(p, n)).sum::<f64>() / 57.0).collect();
+    let ((area, a), (_, b)) = (mean(&of_positive), mean(&of_negative));
+    assert!(positives.iter().any(|p| negatives.contains(p)), "there are ties");
+    let found = with_error(auroc(&positives, &negatives).unwrap());
+    assert_within(&found, &[area, (a * a + b * b).sqrt()], 1e-13, "57 and 83 scores");
+    let turned = auroc(&negatives, &positives).unwrap().value;
+    assert_within(&[turned], &[1.0 - area], 1e-13, "the other way round");
+}
+
+#[test]
+fn an_area_is_at_its_ends_and_without_two_classes_there_is_none() {
+    assert_eq!(auroc(&[2.0, 3.0], &[0.0, 1.0]).unwrap(), Estimate { value: 1.0, standard_error: Some(0.0) });
+    assert_eq!(auroc(&[0.0], &[1.0, 2.0]).unwrap(), Estimate { value: 0.0, standard_error: None });
+    assert_eq!(auroc(&[1.0, 1.0], &[1.0, 1.0]).unwrap().value, 0.5);
+    assert_eq!(auroc(&[f64::INFINITY, 0.0], &[-0.0, f64::NEG_INFINITY]).unwrap().value, 0.875, "0 is -0");
+    for (positives, negatives) in [(&[][..], &[1.0][..]), (&[1.0], &[])] {
+        assert!(matches!(auroc(positives, negatives), Err(Error::NoRows)));
+    }
+    let error = auroc(&[1.0], &[0.0, f64::NAN]).unwrap_err().to_string();
+    assert_eq!(error, "scores of negatives, row 1: `NaN` is not a number");
 }

@@ -8,8 +8,9 @@ use burn::{
 };
 
 use super::{
-    mlp::{Mlp, MlpConfig, View},
+    mlp::{Mlp, MlpConfig},
     task::Task,
+    view::View,
 };
 use crate::{
     error::Result,
@@ -113,7 +114,7 @@ impl UncertaintyHead {
     }
 }
 
-impl<'a, O: Predictive> View<'a, O> {
+impl<O: Predictive> View<'_, Mlp, O> {
     /// See [`UncertaintyHead::over`].
     pub fn over<I, F>(self, backbone: F) -> Over<Self, F>
     where

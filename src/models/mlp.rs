@@ -8,15 +8,18 @@ use burn::{
     tensor::{Device, Tensor, assert_shape},
 };
 
-use super::task::{Task, meaning};
+use super::{
+    task::{Task, meaning},
+    view::views,
+};
 use crate::{
     error::{Error, Result},
     key::Key,
     nn::{Activation, BatchNorm, BatchNormConfig, Dropout, init_weights, to_inverted_scaling, to_original_scaling},
-    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point},
+    outputs::Outputs,
     pass::Pass,
     rate::Rate,
-    stochastic::{Batch, Predictive, Stochastic},
+    stochastic::{Batch, Stochastic},
 };
 
 /// Configuration of [`Mlp`].
@@ -171,76 +174,14 @@ impl Mlp {
         self.output.forward(x) // [rows, d_output]
     }
 
-    /// What the network predicts.
-    pub fn task(&self) -> Task {
-        self.task
-    }
-
     /// The number of features that it reads.
     pub fn d_input(&self) -> usize {
-        self.layers.first().map_or(&self.output, |layer| &layer.linear).weight.dims()[0]
+        self.first().weight.dims()[0]
     }
 
-    /// The network as a classifier of exclusive classes.
-    ///
-    /// # Errors
-    /// [`Error::Task`] if it is none.
-    pub fn classifier(&self) -> Result<View<'_, Logits>> {
-        self.view(OutputKind::Logits, "a classifier of several classes", |outputs| match outputs {
-            Outputs::Logits(logits) => logits,
-            _ => unreachable!("the task was checked"),
-        })
-    }
-
-    /// The network as a classifier of two classes.
-    ///
-    /// # Errors
-    /// [`Error::Task`] if it is none.
-    pub fn binary(&self) -> Result<View<'_, BinaryLogits>> {
-        self.view(OutputKind::Binary, "a classifier of two classes", |outputs| match outputs {
-            Outputs::Binary(logits) => logits,
-            _ => unreachable!("the task was checked"),
-        })
-    }
-
-    /// The network as a predictor of labels.
-    ///
-    /// # Errors
-    /// [`Error::Task`] if it is none.
-    pub fn multi_label(&self) -> Result<View<'_, MultiLabelLogits>> {
-        self.view(OutputKind::MultiLabel, "a predictor of labels", |outputs| match outputs {
-            Outputs::MultiLabel(logits) => logits,
-            _ => unreachable!("the task was checked"),
-        })
-    }
-
-    /// The network as a regression with constant noise, or none.
-    ///
-    /// # Errors
-    /// [`Error::Task`] if it is none.
-    pub fn regression(&self) -> Result<View<'_, Point>> {
-        self.view(OutputKind::Point, "a regression with constant noise", |outputs| match outputs {
-            Outputs::Point(point) => point,
-            _ => unreachable!("the task was checked"),
-        })
-    }
-
-    /// The network as a regression with predicted noise.
-    ///
-    /// # Errors
-    /// [`Error::Task`] if it is none.
-    pub fn gaussian(&self) -> Result<View<'_, Gaussian>> {
-        self.view(OutputKind::Gaussian, "a regression with predicted noise", |outputs| match outputs {
-            Outputs::Gaussian(gaussian) => gaussian,
-            _ => unreachable!("the task was checked"),
-        })
-    }
-
-    fn view<O>(&self, kind: OutputKind, wanted: &'static str, typed: fn(Outputs) -> O) -> Result<View<'_, O>> {
-        match self.task.output() == kind {
-            true => Ok(View { mlp: self, typed }),
-            false => Err(Error::Task { wanted, found: self.task.to_string() }),
-        }
+    /// The layer that reads the features.
+    pub(super) fn first(&self) -> &Linear {
+        self.layers.first().map_or(&self.output, |layer| &layer.linear)
     }
 
     /// The network that predicts alike without scaling in training, if weights are multiplied by `1 - rate` at test ([`to_original_scaling`]).
@@ -264,6 +205,8 @@ impl Mlp {
         self
     }
 }
+
+views!(Mlp);
 
 impl MlpLayer {
     fn forward(&self, x: Tensor<2>, pass: &Pass<'_>) -> Tensor<2> {
@@ -314,22 +257,3 @@ const MOST_PARAMETERS: usize = 1 << 31;
 
 /// Rows of a folded batch: beyond a few hundred, a larger product is not a faster one.
 const FOLDED_ROWS: usize = 512;
-
-/// An [`Mlp`] of which it is known what it predicts.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a, O> {
-    mlp: &'a Mlp,
-    typed: fn(Outputs) -> O,
-}
-
-impl<O: Predictive> Stochastic<Tensor<2>> for View<'_, O> {
-    type Output = O;
-
-    fn run(&self, input: Tensor<2>, pass: &Pass<'_>) -> O {
-        (self.typed)(self.mlp.run(input, pass))
-    }
-
-    fn run_many(&self, input: Tensor<2>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, O)) {
-        self.mlp.run_many(input, passes, &mut |number, outputs| sink(number, (self.typed)(outputs)));
-    }
-}

@@ -1,9 +1,13 @@
 //! The models of the zoo. Each implements [`Stochastic`](crate::Stochastic); none knows what Monte Carlo makes of it.
 
+mod cnn;
 mod head;
 mod mlp;
 mod task;
+mod view;
 
+pub use cnn::{Cnn, CnnBlock, CnnConfig, CnnStage, DropoutAt, Norm, Pool, Stage};
 pub use head::{HeadConfig, Over, UncertaintyHead};
-pub use mlp::{Mlp, MlpConfig, MlpLayer, View};
+pub use mlp::{Mlp, MlpConfig, MlpLayer};
 pub use task::{Noise, Task};
+pub use view::View;

@@ -22,6 +22,8 @@ pub enum Activation {
     Elu,
     /// The self-normalising unit (Klambauer et al. 2017)
     Selu,
+    /// x: none at all
+    Identity,
 }
 
 impl std::fmt::Display for Activation {
@@ -34,13 +36,15 @@ impl std::fmt::Display for Activation {
             Self::Silu => "silu",
             Self::Elu => "elu",
             Self::Selu => "selu",
+            Self::Identity => "identity",
         })
     }
 }
 
 impl Activation {
     /// All of them, in the order of their names in the docs.
-    pub const ALL: [Self; 7] = [Self::Relu, Self::Tanh, Self::Sigmoid, Self::Gelu, Self::Silu, Self::Elu, Self::Selu];
+    pub const ALL: [Self; 8] =
+        [Self::Relu, Self::Tanh, Self::Sigmoid, Self::Gelu, Self::Silu, Self::Elu, Self::Selu, Self::Identity];
 
     /// Applies the function to every entry.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
@@ -53,6 +57,7 @@ impl Activation {
             Self::Silu => activation::silu(x),
             Self::Elu => activation::elu(x, 1.0),
             Self::Selu => activation::selu(x),
+            Self::Identity => x,
         }
     }
 }

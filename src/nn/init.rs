@@ -12,18 +12,20 @@ use crate::key::Key;
 /// The law of a layer's initial numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Init {
-    /// Burn's and PyTorch's default law for `Linear`: weight and bias ~ U(-b, b), b = 1 / sqrt(d_input).
+    /// Burn's and PyTorch's default law for `Linear` and `Conv`: weight and bias ~ U(-b, b), b = 1 / sqrt(fan_in), where the fan is `d_input`, or the
+    /// input channels that a kernel reads, times its size.
     #[default]
     FanIn,
-    /// Glorot & Bengio 2010 (<https://proceedings.mlr.press/v9/glorot10a.html>), Keras' default: weight ~ U(-b, b), b = sqrt(6 / (d_input + d_output)),
-    /// which has the variance 2 / (d_input + d_output); bias 0.
+    /// Glorot & Bengio 2010 (<https://proceedings.mlr.press/v9/glorot10a.html>), Keras' default: weight ~ U(-b, b), b = sqrt(6 / (fan_in + fan_out)),
+    /// which has the variance 2 / (fan_in + fan_out); bias 0.
     GlorotUniform,
 }
 
-/// Draws the weights of every `burn::nn::Linear` in `module` from `init_key`, on the host, by parameter path, by the law [`Init::FanIn`].
+/// Draws the weights of every `burn::nn::Linear` and `Conv1d`, `Conv2d` and `Conv3d` in `module` from `init_key`, on the host, by parameter path, by
+/// the law [`Init::FanIn`].
 ///
 /// ```text
-/// weight, bias ~ U(-1 / sqrt(d_input), 1 / sqrt(d_input)), from init_key folded by each segment of the parameter's path
+/// weight, bias ~ U(-1 / sqrt(fan_in), 1 / sqrt(fan_in)), from init_key folded by each segment of the parameter's path
 /// ```
 /// What Burn's own initialisation would have drawn depends on the backend, on the process's one generator and on which parameter is used first;
 /// this does not. Other modules' parameters stay as they are. What was frozen is trained again. Layers are taken to be in Burn's default layout,
@@ -56,45 +58,55 @@ pub fn init_weights<M: Module>(module: M, init_key: Key) -> M {
 /// # }
 /// ```
 pub fn init_weights_with<M: Module>(module: M, init_key: Key, init: Init) -> M {
-    module.map(&mut Keyed { init_key, init, path: Vec::new(), linear: Vec::new(), fan_in: BTreeMap::new() })
+    module.map(&mut Keyed { init_key, init, path: Vec::new(), drawn: Vec::new(), fan_in: BTreeMap::new() })
 }
 
 struct Keyed {
     init_key: Key,
     init: Init,
     path: Vec<String>,
-    linear: Vec<bool>,
+    drawn: Vec<bool>,
     fan_in: BTreeMap<String, usize>,
 }
 
 impl ModuleMapper for Keyed {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_string());
-        self.linear.push(container_type == "Struct:Linear");
+        let drawn = ["Struct:Linear", "Struct:Conv1d", "Struct:Conv2d", "Struct:Conv3d"];
+        self.drawn.push(drawn.contains(&container_type));
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.pop();
-        self.linear.pop();
+        self.drawn.pop();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.linear.last() != Some(&true) {
+        if self.drawn.last() != Some(&true) {
             return param;
         }
         let shape = param.lazy_shape();
         let parent = self.path[..self.path.len() - 1].join(".");
+        // [d_input, d_output], or [channels out, channels in, kernel...].
+        let [of_inputs, of_outputs] = match D {
+            1 => [0, 0],
+            2 => [shape[0], shape[1]],
+            _ => {
+                let kernel: usize = shape[2..].iter().product();
+                [shape[1] * kernel, shape[0] * kernel]
+            }
+        };
         let fan_in = match D {
-            2 => *self.fan_in.entry(parent).insert_entry(shape[0]).get(),
+            2.. => *self.fan_in.entry(parent).insert_entry(of_inputs).get(),
             _ => match self.fan_in.get(&parent) {
                 Some(fan_in) => *fan_in,
-                None => return param, // somebody's own `Linear`, without a weight
+                None => return param, // somebody's own layer of that name, without a weight
             },
         };
         let bound = match (self.init, D) {
             (Init::FanIn, _) => 1.0 / (fan_in as f64).sqrt(),
-            (Init::GlorotUniform, 2) => (6.0 / (shape[0] + shape[1]) as f64).sqrt(),
-            (Init::GlorotUniform, _) => 0.0,
+            (Init::GlorotUniform, 1) => 0.0,
+            (Init::GlorotUniform, _) => (6.0 / (of_inputs + of_outputs) as f64).sqrt(),
         };
         let key = self.path.iter().fold(self.init_key, |key, segment| key.fold_str(segment));
         let values = key.uniform(0, 1, shape.num_elements());
@@ -108,7 +120,10 @@ impl ModuleMapper for Keyed {
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use burn::{
-        nn::{Linear, LinearConfig},
+        nn::{
+            Linear, LinearConfig,
+            conv::{Conv2d, Conv2dConfig},
+        },
         tensor::Device,
     };
 
@@ -151,5 +166,20 @@ mod tests {
         assert_uniform(&weight, (6.0 / (D_INPUT + D_OUTPUT) as f64).sqrt()); // variance 2 / (40 + 200)
         assert!(bias.iter().all(|&x| x == 0.0));
         assert_ne!(weight, drawn(Init::GlorotUniform, 1)[0]);
+    }
+
+    #[test]
+    fn a_kernel_counts_as_what_it_reads() {
+        let drawn = |init| {
+            let layer = Conv2dConfig::new([6, 200], [3, 5]).with_groups(2).init(&Device::flex());
+            let Conv2d { weight, bias, .. } = init_weights_with(layer, Key::new(0), init);
+            [weight.val().try_into_vec_as().unwrap(), bias.unwrap().val().try_into_vec_as::<f32>().unwrap()]
+        };
+        let [weight, bias] = drawn(Init::FanIn);
+        assert_uniform(&weight, (1.0 / (3 * 15) as f64).sqrt());
+        assert_uniform(&bias, (1.0 / (3 * 15) as f64).sqrt());
+        let [weight, bias] = drawn(Init::GlorotUniform);
+        assert_uniform(&weight, (6.0 / (15 * (3 + 200)) as f64).sqrt());
+        assert!(bias.iter().all(|&x| x == 0.0));
     }
 }

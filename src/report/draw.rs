@@ -6,13 +6,13 @@ use plotters::backend::SVGBackend;
 use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
-use plotters::element::{Circle, DashedPathElement, PathElement, Polygon};
+use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, RGBAColor, RGBColor, ShapeStyle, TextStyle, WHITE};
 
 use super::axis::whole;
 use super::clip::{Point, Window};
-use super::figure::{Figure, Layer, Mark};
+use super::figure::{Figure, Layer, Mark, Picture};
 use super::layout::{LEGEND_ROW, Layout, MARGIN, SWATCH, TICK, TICK_SIZE, WIDTH};
 use super::png::FONT_FAMILY;
 
@@ -49,6 +49,8 @@ const NOTE_SIZE: f64 = 11.0;
 /// Between a place and its note.
 const NOTE_GAP: f64 = 6.0;
 const SWATCH_HEIGHT: f64 = 13.0;
+/// Greys between white and black in a picture.
+const GREYS: f32 = 8.0;
 /// plotters centres small letters; this part of their size lower, capitals and digits are centred.
 const SINK: f64 = 0.1;
 
@@ -110,9 +112,35 @@ fn draw(figure: &Figure, layout: &Layout, drawing: &mut String) -> Drawn {
     for layer in order {
         data.draw(&figure.layers[layer].mark, colours[layer].0)?;
     }
+    let (size, top) = layout.picture;
+    let ((left, right), _) = (window.x, window.y);
+    for picture in figure.pictures.iter().filter(|picture| (left..=right).contains(&picture.x)) {
+        let middle = layout.left + (picture.x - left) / (right - left) * (layout.right - layout.left);
+        draw_picture(picture, middle, top, size, &area)?;
+    }
 
     draw_legend(figure, layout, &colours, &area)?;
     area.present()
+}
+
+/// A picture in a frame: runs of pixels of one grey are drawn together, white ones not at all.
+fn draw_picture(picture: &Picture, middle: f64, top: f64, size: f64, area: &Area) -> Drawn {
+    let pixel_size = size / picture.width.max(picture.height()) as f64;
+    let left = middle - pixel_size * picture.width as f64 / 2.0;
+    let corner = |x: usize, y: usize| pixel(left + pixel_size * x as f64, top + pixel_size * y as f64);
+    for (y, row) in picture.pixels.chunks(picture.width).enumerate() {
+        let grey = |pixel: &f32| (pixel.clamp(0.0, 1.0) * GREYS).round() as u8;
+        let mut start = 0;
+        for run in row.chunk_by(|a, b| grey(a) == grey(b)) {
+            let (end, grey) = (start + run.len(), f64::from(grey(&run[0])) / f64::from(GREYS));
+            if grey > 0.0 {
+                area.draw(&Rectangle::new([corner(start, y), corner(end, y + 1)], INK.mix(grey).filled()))?;
+            }
+            start = end;
+        }
+    }
+    let frame = [corner(0, 0), corner(picture.width, picture.height())];
+    area.draw(&Rectangle::new(frame, stroke_of(GRID.into(), 1.0)))
 }
 
 fn draw_legend(figure: &Figure, layout: &Layout, colours: &[(RGBColor, usize)], area: &Area) -> Drawn {

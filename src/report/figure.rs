@@ -39,6 +39,23 @@ pub struct Figure {
     pub(super) x_range: Option<(f64, f64)>,
     pub(super) y_range: Option<(f64, f64)>,
     pub(super) x_ticks: Vec<(f64, String)>,
+    pub(super) pictures: Vec<Picture>,
+}
+
+/// A grey picture under the x axis.
+#[derive(Clone, Debug)]
+pub(super) struct Picture {
+    /// The place that it is centred at.
+    pub x: f64,
+    pub width: usize,
+    /// Row by row, 1 is black.
+    pub pixels: Vec<f32>,
+}
+
+impl Picture {
+    pub fn height(&self) -> usize {
+        self.pixels.len() / self.width
+    }
 }
 
 /// A mark and its label in the legend.
@@ -136,6 +153,15 @@ impl Figure {
     /// Names places on the x axis, for categories: nothing else is written there.
     pub fn x_ticks(mut self, ticks: &[(f64, &str)]) -> Self {
         self.x_ticks = ticks.iter().map(|(place, name)| (*place, printable(name))).collect();
+        self
+    }
+
+    /// Small grey pictures under the axis, each centred at its x, and as large as there is room: 0 is white, 1 is black. A pixel is drawn in one of nine
+    /// greys. Pixels that do not fill whole rows of `width` are left out.
+    pub fn pictures(mut self, xs: &[f64], width: usize, pictures: &[impl AsRef<[f32]>]) -> Self {
+        let whole = |pixels: &[f32]| pixels[..pixels.len() - pixels.len() % width.max(1)].to_vec();
+        let pictures = xs.iter().zip(pictures).map(|(&x, pixels)| Picture { x, width, pixels: whole(pixels.as_ref()) });
+        self.pictures = pictures.filter(|picture| picture.x.is_finite() && !picture.pixels.is_empty()).collect();
         self
     }
 

@@ -23,6 +23,9 @@ const LABEL_SIZE: f64 = 14.0;
 /// A text that is too long is set smaller, down to this part of its size; then it is cut.
 const SMALLEST: f64 = 0.75;
 
+/// Of a picture under the axis, the longer side.
+const LARGEST_PICTURE: f64 = 56.0;
+
 /// A text and its size.
 pub(super) type Text = (String, f64);
 
@@ -39,6 +42,8 @@ pub(super) struct Layout {
     pub top: f64,
     pub right: f64,
     pub bottom: f64,
+    /// The height and width of a picture under the axis, and where its top is; 0 without pictures.
+    pub picture: (f64, f64),
     /// Where the x axis ends with its ticks and its label.
     pub axis_bottom: f64,
     pub legend_top: f64,
@@ -58,8 +63,8 @@ pub(super) struct Entry {
 impl Layout {
     pub fn of(figure: &Figure) -> Self {
         let (xs, ys): (Vec<_>, Vec<_>) = figure.layers.iter().map(|layer| layer.mark.values()).unzip();
-        let slot = slot(&figure.x_ticks);
-        let named = figure.x_ticks.iter().flat_map(|(place, _)| [place - slot / 2.0, place + slot / 2.0]);
+        let category = slot(figure.x_ticks.iter().map(|(place, _)| *place));
+        let named = figure.x_ticks.iter().flat_map(|(place, _)| [place - category / 2.0, place + category / 2.0]);
         let data = xs.into_iter().flatten();
         let x_range = match figure.x_ticks.is_empty() {
             true => extent(data).map(widened),
@@ -74,7 +79,7 @@ impl Layout {
         let right = WIDTH - 1.5 * MARGIN;
         let (x, x_tick_size) = match figure.x_ticks.as_slice() {
             [] => (numbers_that_fit(x_range, right - left), TICK_SIZE),
-            names => names_that_fit(x_range, names, slot / (x_range.1 - x_range.0) * (right - left)),
+            names => names_that_fit(x_range, names, category / (x_range.1 - x_range.0) * (right - left)),
         };
         let ends = x.ticks.iter().map(|(place, label)| {
             let middle = left + (place - x_range.0) / (x_range.1 - x_range.0) * (right - left);
@@ -86,7 +91,16 @@ impl Layout {
         let height = HEIGHT + LEGEND_ROW * rows.saturating_sub(LEGEND_ROWS) as f64;
         let legend_top = height - MARGIN - LEGEND_ROW * rows as f64;
         let axis_bottom = if rows == 0 { legend_top } else { legend_top - 9.0 };
-        let bottom = axis_bottom - room(&figure.x_label, LABEL_SIZE + 8.0) - TICK_SIZE - 2.0 * TICK;
+        let picture = match figure.pictures.is_empty() {
+            true => 0.0,
+            false => {
+                let apart = slot(figure.pictures.iter().map(|picture| picture.x));
+                (apart / (x_range.1 - x_range.0) * (right - left) - 2.0).clamp(1.0, LARGEST_PICTURE)
+            }
+        };
+        let under = if picture > 0.0 { picture + TICK } else { 0.0 };
+        let picture_top = axis_bottom - room(&figure.x_label, LABEL_SIZE + 8.0) - under;
+        let bottom = picture_top - TICK_SIZE - 2.0 * TICK;
         let top = MARGIN + room(&figure.title, TITLE_SIZE + 12.0);
         Self {
             height,
@@ -100,6 +114,7 @@ impl Layout {
             top,
             right,
             bottom,
+            picture: (picture, picture_top),
             axis_bottom,
             legend_top,
             legend,
@@ -130,9 +145,9 @@ fn shown(asked: Option<(f64, f64)>, data: Option<(f64, f64)>) -> (f64, f64) {
     [asked, data].into_iter().flatten().find(|range| is_wide(*range)).unwrap_or((0.0, 1.0))
 }
 
-/// The smallest distance between two categories: each has half of it on both sides.
-fn slot(categories: &[(f64, String)]) -> f64 {
-    let mut places: Vec<f64> = categories.iter().map(|(place, _)| *place).filter(|place| drawable(*place)).collect();
+/// The smallest distance between two of these places: each has half of it on both sides.
+fn slot(places: impl Iterator<Item = f64>) -> f64 {
+    let mut places: Vec<f64> = places.filter(|place| drawable(*place)).collect();
     places.sort_by(f64::total_cmp);
     let gaps = places.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0.0);
     gaps.reduce(f64::min).unwrap_or(1.0)

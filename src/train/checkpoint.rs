@@ -68,6 +68,7 @@ impl Identity {
         settings.remove("workers"); // changes no result
         let mut data = Sha256::new();
         for part in parts {
+            data.update(part.augmentation());
             for size in [part.rows(), part.d_input(), part.d_target()] {
                 data.update((size as u64).to_le_bytes());
             }

@@ -56,7 +56,7 @@ pub struct Epoch {
     pub best: bool,
     /// Of the epoch's steps.
     pub learning_rate: f64,
-    /// What the L1 and L2 penalties add to the loss, at the end of the epoch; 0 without them.
+    /// What the L1 and L2 penalties and learned rates add to the loss, at the end of the epoch; 0 without them.
     pub penalty: f64,
     /// The norm of all gradients together, penalties included, before clipping: mean over the steps; none without clipping.
     pub grad_norm: Option<f64>,
@@ -144,7 +144,7 @@ pub fn fit_from<M: Trainable>(
     check_widths(&train, &valid)?;
     check_smoothing(&model, config, &train, &device.clone().inner())?;
     let (inner, autodiff) = (device.clone().inner(), device.clone().autodiff());
-    let (train, valid) = (Arc::new(train), Arc::new(valid));
+    let (rows, train, valid) = (train.rows(), Arc::new(train), Arc::new(valid));
     let mut model = to_train(model, &autodiff);
     let template = model.valid();
     let mut optimizer = optimizer(config);
@@ -192,7 +192,7 @@ pub fn fit_from<M: Trainable>(
         .with_checkpointing_strategy(watch.clone())
         .early_stopping(watch.clone())
         .num_epochs(config.epochs - done);
-    let model = Stepping::new(model, config, log);
+    let model = Stepping::new(model, config, rows, log);
     let result = training.launch(Learner::new(model, optimizer, learning_rates));
     let mut shared = watch.lock();
     shared.progress.end();

@@ -95,11 +95,11 @@ impl<M: Trainable> Run<M> {
         check_smoothing(&model, config, &train, &device.clone().inner())?;
         let autodiff = device.clone().autodiff();
         let model = to_train(model, &autodiff);
-        let run = Key::new(config.seed);
+        let (run, rows) = (Key::new(config.seed), train.rows());
         let train = KeyedLoader::shuffled(Arc::new(train), config.batch_size, run, 1, config.workers, &autodiff);
         let log = StepLog::default();
         Ok(Self {
-            stepping: Stepping::new(model, config, log.clone()),
+            stepping: Stepping::new(model, config, rows, log.clone()),
             optimizer: optimizer(config),
             learning_rates: LearningRates::new(config, train.steps(), 1).into(),
             train,

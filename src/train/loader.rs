@@ -17,6 +17,8 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 
+use rayon::prelude::*;
+
 use crate::{
     error::{Error, Result},
     key::Key,
@@ -28,7 +30,21 @@ pub struct Examples {
     inputs: Vec<f32>,
     targets: Vec<f32>,
     weights: Option<Vec<f32>>,
+    augmentation: Option<Augmentation>,
     rows: usize,
+}
+
+/// What changes the inputs of a row whenever it trains.
+#[derive(Clone)]
+struct Augmentation {
+    name: String,
+    change: Arc<dyn Fn(&mut [f32], Key) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Augmentation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 impl Examples {
@@ -53,7 +69,7 @@ impl Examples {
                 return Err(Error::Value { place, value: values[at].to_string(), expected: "a finite number" });
             }
         }
-        Ok(Self { inputs, targets, weights: None, rows })
+        Ok(Self { inputs, targets, weights: None, augmentation: None, rows })
     }
 
     /// The same examples, each with a weight: a row of weight 2 counts as if it stood there twice, one of weight 0 does not count. Weights of classes
@@ -84,6 +100,21 @@ impl Examples {
         Ok(Self { weights: Some(weights), ..self })
     }
 
+    /// The same examples, whose inputs are changed by `change` whenever they train: a copy of a row, and a key of the run, the epoch and the row. Examples
+    /// that validate are never changed. `name` says what is done: a training goes on from a checkpoint of the same name only.
+    pub fn with_augmentation(
+        self,
+        name: impl Into<String>,
+        change: impl Fn(&mut [f32], Key) + Send + Sync + 'static,
+    ) -> Self {
+        Self { augmentation: Some(Augmentation { name: name.into(), change: Arc::new(change) }), ..self }
+    }
+
+    /// What is done to the inputs of rows that train; empty for nothing.
+    pub(super) fn augmentation(&self) -> &str {
+        self.augmentation.as_ref().map_or("", |augmentation| &augmentation.name)
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -99,14 +130,26 @@ impl Examples {
         self.targets.len() / self.rows
     }
 
-    pub(super) fn batch(&self, rows: &[usize], mask_key: Key, device: &Device) -> TrainBatch {
-        let gather = |values: &[f32]| {
+    /// Some rows; those that train are augmented by the key of their epoch.
+    pub(super) fn batch(&self, rows: &[usize], augment_key: Option<Key>, mask_key: Key, device: &Device) -> TrainBatch {
+        let gather = |values: &[f32]| -> Vec<f32> {
             let width = values.len() / self.rows;
-            let values: Vec<f32> = rows.iter().flat_map(|row| &values[row * width..][..width]).copied().collect();
-            Tensor::from_data(TensorData::new(values, [rows.len(), width]), device)
+            rows.iter().flat_map(|row| &values[row * width..][..width]).copied().collect()
         };
-        let weights = self.weights.as_ref().map(|weights| gather(weights).squeeze_dim(1));
-        TrainBatch { inputs: gather(&self.inputs), targets: gather(&self.targets), weights, mask_key }
+        let tensor = |values: Vec<f32>| {
+            let width = values.len() / rows.len();
+            Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), device)
+        };
+        let mut inputs = gather(&self.inputs);
+        if let (Some(augmentation), Some(key)) = (&self.augmentation, augment_key) {
+            let width = self.d_input();
+            inputs
+                .par_chunks_mut(width)
+                .zip(rows)
+                .for_each(|(input, &row)| (augmentation.change)(input, key.fold(row as u64)));
+        }
+        let weights = self.weights.as_ref().map(|weights| tensor(gather(weights)).squeeze_dim(1));
+        TrainBatch { inputs: tensor(inputs), targets: tensor(gather(&self.targets)), weights, mask_key }
     }
 }
 
@@ -186,6 +229,7 @@ impl DataLoader<TrainBatch> for KeyedLoader {
                 None => (0..rows).collect(),
             },
             mask_key: self.run.unwrap_or(Key::new(0)).fold_str("mask").fold(epoch as u64),
+            augment_key: self.run.map(|run| run.fold_str("augment").fold(epoch as u64)),
             batches: batches(rows, self.batch_size),
             examples: self.examples.clone(),
             device: self.device.clone(),
@@ -212,7 +256,9 @@ impl DataLoader<TrainBatch> for KeyedLoader {
         let (inputs, targets) = (part(&self.examples.inputs), part(&self.examples.targets));
         let weights = self.examples.weights.as_deref().map(part);
         let run = self.run.map(|run| run.fold_str("slice").fold(start as u64));
-        self.with(Arc::new(Examples { inputs, targets, weights, rows: end - start }), run, &self.device)
+        let augmentation = self.examples.augmentation.clone();
+        let examples = Examples { inputs, targets, weights, augmentation, rows: end - start };
+        self.with(Arc::new(examples), run, &self.device)
     }
 }
 
@@ -220,6 +266,7 @@ impl DataLoader<TrainBatch> for KeyedLoader {
 struct Epoch {
     order: Vec<usize>,
     mask_key: Key,
+    augment_key: Option<Key>,
     batches: Vec<Range<usize>>,
     examples: Arc<Examples>,
     device: Device,
@@ -228,7 +275,7 @@ struct Epoch {
 impl Epoch {
     fn batch(&self, number: usize) -> TrainBatch {
         let rows = &self.order[self.batches[number].clone()];
-        self.examples.batch(rows, self.mask_key.fold(number as u64), &self.device)
+        self.examples.batch(rows, self.augment_key, self.mask_key.fold(number as u64), &self.device)
     }
 
     /// Prepares every `workers`-th batch in a thread. Batches are taken from the workers in turn: their order does not depend on who is first.
@@ -351,6 +398,36 @@ mod tests {
         let examples = Arc::new(Examples::new(values.clone(), values, 101).unwrap());
         let resumed = KeyedLoader::shuffled(examples, 20, Key::new(7), 2, 0, &Device::flex());
         assert_eq!(rows(&epoch(&whole)[0]), rows(&epoch(&resumed)[0]));
+    }
+
+    #[test]
+    fn rows_that_train_are_augmented_by_epoch_and_row_and_rows_that_validate_are_not() {
+        let values: Vec<f32> = (0..101).map(|i| i as f32).collect();
+        let noisy = || {
+            let examples = Examples::new(values.clone(), values.clone(), 101).unwrap();
+            let noise = |input: &mut [f32], key: Key| input[0] += 0.5 * key.uniform(0, 1, 1)[0];
+            Arc::new(examples.with_augmentation("noise", noise))
+        };
+        let by_row = |batches: Vec<TrainBatch>| {
+            let numbers = |tensor: Tensor<2>| tensor.try_into_vec_as::<f32>().unwrap();
+            let mut all: Vec<(f32, f32)> = batches
+                .into_iter()
+                .flat_map(|batch| numbers(batch.targets).into_iter().zip(numbers(batch.inputs)))
+                .collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0));
+            all.into_iter().map(|(row, input)| input - row).collect::<Vec<f32>>()
+        };
+        let epochs = |workers: usize, size: usize| {
+            let loader = KeyedLoader::shuffled(noisy(), size, Key::new(7), 1, workers, &Device::flex());
+            [by_row(epoch(&loader)), by_row(epoch(&loader))]
+        };
+        let [first, second] = epochs(0, 20);
+        assert!(first.iter().all(|noise| (0.0..0.5).contains(noise)));
+        assert!(first.iter().zip(&second).all(|(a, b)| a != b), "an epoch of its own");
+        assert!((1..101).all(|row| first[row] != first[row - 1]), "a row of its own");
+        assert_eq!(epochs(3, 33), [first, second], "whatever the workers and the batch");
+        let in_order = KeyedLoader::in_order(noisy(), 20, &Device::flex());
+        assert!(by_row(epoch(&in_order)).iter().all(|noise| *noise == 0.0));
     }
 
     #[test]

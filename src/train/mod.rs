@@ -5,6 +5,7 @@
 //! initial weights   run.fold_str("init"), by parameter path
 //! order of rows     run.fold_str("order").fold(epoch)
 //! masks             run.fold_str("mask").fold(epoch).fold(batch), by site and row of the batch
+//! augmentation      run.fold_str("augment").fold(epoch).fold(row)
 //! split             run.fold_str("split")
 //! ```
 //! Epochs count from 1, batches from 0. So a row gets other masks in each epoch, and neither threads nor loader workers change a bit.

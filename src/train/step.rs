@@ -103,12 +103,27 @@ pub(super) struct Stepping<M> {
     pub(super) model: M,
     rule: Rule,
     label_smoothing: f64,
+    /// Of the training part.
+    rows: usize,
     log: StepLog,
 }
 
 impl<M: Trainable> Stepping<M> {
-    pub(super) fn new(model: M, config: &TrainConfig, log: StepLog) -> Self {
-        Self { model, rule: Rule::new(config), label_smoothing: config.label_smoothing, log }
+    /// `rows` are those of the training part.
+    pub(super) fn new(model: M, config: &TrainConfig, rows: usize, log: StepLog) -> Self {
+        Self { model, rule: Rule::new(config), label_smoothing: config.label_smoothing, rows, log }
+    }
+
+    /// What learned rates add to the loss of a row: its share of the divergence, in the unit of [`Loss::of`].
+    fn regulariser(&self, output: &Outputs) -> Option<Tensor<1>> {
+        let to_loss = match output {
+            Outputs::Logits(_) => 1.0,
+            Outputs::Binary(BinaryLogits(x)) | Outputs::MultiLabel(MultiLabelLogits(x)) => 1.0 / x.dims()[1] as f64,
+            Outputs::Gaussian(Gaussian { mean, .. }) => 1.0 / mean.dims()[1] as f64,
+            // A squared error is twice the negative log-likelihood of unit noise.
+            Outputs::Point(Point(mean)) => 2.0 / mean.dims()[1] as f64,
+        };
+        Some(self.model.regulariser()? * (to_loss / self.rows as f64))
     }
 }
 
@@ -118,9 +133,15 @@ impl<M: Trainable> TrainStep for Stepping<M> {
 
     fn step(&self, batch: TrainBatch) -> TrainOutput<Loss> {
         let output = self.model.run(batch.inputs, &Pass::train(batch.mask_key));
-        let targets = smoothed(&output, batch.targets, self.label_smoothing);
+        let (targets, regulariser) =
+            (smoothed(&output, batch.targets, self.label_smoothing), self.regulariser(&output));
         let loss = Loss::of(output, targets).weighted(batch.weights);
-        TrainOutput::new(&self.model, loss.0.clone().mean().backward(), loss)
+        let mean = loss.0.clone().mean();
+        let whole = match regulariser {
+            Some(regulariser) => mean + regulariser,
+            None => mean,
+        };
+        TrainOutput::new(&self.model, whole.backward(), loss)
     }
 
     /// Penalties and clipping stand here and not in `step`: accumulated gradients are penalised and clipped once.
@@ -138,9 +159,12 @@ impl<M: Trainable> InferenceStep for Stepping<M> {
     type Output = Loss;
 
     fn step(&self, batch: TrainBatch) -> Loss {
+        let output = self.model.run(batch.inputs, &Pass::mean());
         // What is trained is told by `train()`: a model on the plain device has forgotten it.
-        self.log.penalty(|| self.rule.penalty(&self.model.clone().train()));
-        Loss::of(self.model.run(batch.inputs, &Pass::mean()), batch.targets).weighted(batch.weights)
+        let penalty = || self.rule.penalty(&self.model.clone().train());
+        self.log
+            .penalty(|| [penalty(), self.regulariser(&output)].into_iter().flatten().reduce(|sum, next| sum + next));
+        Loss::of(output, batch.targets).weighted(batch.weights)
     }
 }
 
@@ -174,7 +198,7 @@ pub(super) fn check_smoothing<M: Trainable>(
     if config.label_smoothing == 0.0 {
         return Ok(());
     }
-    let row = train.batch(&[0], Key::new(0), device).inputs;
+    let row = train.batch(&[0], None, Key::new(0), device).inputs;
     match classes(&model.valid().fork(device).run(row, &Pass::mean())) {
         Some(_) => Ok(()),
         None => {
@@ -227,9 +251,11 @@ impl<M: Display> Display for Stepping<M> {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
+    use burn::module::{Param, ParamId};
+
     use super::*;
     use crate::{
-        models::{Mlp, MlpConfig, Noise, Task},
+        models::{CnnConfig, Mlp, MlpConfig, Noise, Pool, Stage, Task},
         rate::Rate,
     };
 
@@ -241,7 +267,7 @@ mod tests {
     }
 
     fn stepping(model: Mlp, config: &TrainConfig) -> Stepping<Mlp> {
-        Stepping::new(model, config, StepLog::default())
+        Stepping::new(model, config, 8, StepLog::default())
     }
 
     fn batch(mask_key: Key) -> TrainBatch {
@@ -274,6 +300,60 @@ mod tests {
         let loss =
             |mlp: &Mlp| values(InferenceStep::step(&stepping(mlp.clone(), &TrainConfig::new()), batch(Key::new(0))));
         assert_eq!(loss(&read), loss(&trained));
+    }
+
+    #[test]
+    fn a_learned_rate_bears_one_share_a_row_of_its_divergence() {
+        struct Logit(Option<(ParamId, f64)>);
+        impl ModuleVisitor for Logit {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if D == 1 && param.lazy_shape().num_elements() == 1 {
+                    self.0 = Some((param.id, param.val().try_into_vec_as::<f64>().unwrap()[0]));
+                }
+            }
+        }
+        struct Weights(f64);
+        impl ModuleVisitor for Weights {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if D == 2 {
+                    self.0 = param.val().square().sum().into_scalar();
+                }
+            }
+        }
+        let stage = Stage { dropout: "concrete:0.3".parse().unwrap(), pool: Pool::None, ..Stage::new(3, 2) };
+        let shape = [1, 4, 4];
+        let config = |task| CnnConfig::new(shape, task).with_stages(vec![stage.clone()]).with_hidden(Vec::new());
+        for (task, width, to_loss) in [
+            (Task::MultiClass { classes: 3 }, 3, 1.0),
+            (Task::Binary, 1, 1.0),
+            (Task::MultiLabel { labels: 4 }, 4, 0.25),
+            (Task::Regression { targets: 2, noise: Noise::Constant }, 2, 1.0),
+            (Task::Regression { targets: 1, noise: Noise::Predicted }, 1, 1.0),
+        ] {
+            let device = Device::flex().autodiff();
+            let cnn = config(task).with_rates(vec![Rate::ZERO]).init(&device, Key::new(0));
+            let mut logit = Logit(None);
+            cnn.visit(&mut logit);
+            let (id, logit) = logit.0.unwrap();
+            let mut weights = Weights(0.0);
+            cnn.head().visit(&mut weights);
+            let gradient = |rows: usize| {
+                let values = Key::new(1).normal(0, 8, 16);
+                let inputs = Tensor::<1>::from_data(values.as_slice(), &device).reshape([8, 16]);
+                let targets = Tensor::zeros([8, width], &device);
+                let batch = TrainBatch { inputs, targets, weights: None, mask_key: Key::new(2) };
+                let stepping = Stepping::new(cnn.clone(), &TrainConfig::new(), rows, StepLog::default());
+                let gradient = TrainStep::step(&stepping, batch).grads.get::<1>(id).unwrap();
+                gradient.try_into_vec_as::<f64>().unwrap()[0]
+            };
+            // d/dlogit of length_scale^2 / 2 * squares / (1 - p) + units (p ln p + (1 - p) ln(1 - p)), p = sigmoid(logit)
+            let p = 1.0 / (1.0 + (-logit).exp());
+            let (length_scale, units) = (1e-2f64, 27.0);
+            let slope = length_scale.powi(2) / 2.0 * weights.0 / (1.0 - p).powi(2) + units * (p / (1.0 - p)).ln();
+            let expected = to_loss * p * (1.0 - p) * slope * (1.0 / 10.0 - 1.0 / 1000.0);
+            let found = gradient(10) - gradient(1000);
+            assert!((found - expected).abs() < 1e-4 * expected.abs(), "{task}: {found} of {expected}");
+        }
     }
 
     #[test]

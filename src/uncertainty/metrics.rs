@@ -53,6 +53,47 @@ pub fn mae(predicted: &[f64], targets: &[f64]) -> Result<Estimate> {
     Estimate::mean(&errors(predicted, targets)?.map(f64::abs).collect::<Vec<_>>())
 }
 
+/// The area under the receiver operating characteristic: the probability that a positive scores higher than a negative, ties counted half
+/// (Hanley & McNeil 1982). 1/2 is no better than a coin. The standard error is DeLong's (DeLong, DeLong & Clarke-Pearson 1988,
+/// <https://doi.org/10.2307/2531595>); fewer than two of either have none.
+///
+/// # Errors
+/// [`Error::NoRows`] without positives or without negatives; [`Error::Value`] for a score that is NaN.
+///
+/// # Examples
+/// ```
+/// use burn_zoo::uncertainty::metrics::auroc;
+///
+/// assert_eq!(auroc(&[0.9, 0.5], &[0.1, 0.5])?.value, 0.875); // 3 of 4 pairs and half of one
+/// # Ok::<(), burn_zoo::Error>(())
+/// ```
+pub fn auroc(positives: &[f64], negatives: &[f64]) -> Result<Estimate> {
+    for (what, scores) in [("positives", positives), ("negatives", negatives)] {
+        if let Some(row) = scores.iter().position(|score| score.is_nan()) {
+            let place = format!("scores of {what}, row {row}");
+            return Err(Error::Value { place, value: "NaN".to_string(), expected: "a number" });
+        }
+    }
+    let sorted = |scores: &[f64]| {
+        let mut sorted = scores.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    };
+    // For each score, the share of the others that are below it.
+    let below = |scores: &[f64], others: &[f64]| -> Vec<f64> {
+        let share = |score: &f64| {
+            let (less, not_more) =
+                (others.partition_point(|other| other < score), others.partition_point(|other| other <= score));
+            (less + not_more) as f64 / (2 * others.len()) as f64
+        };
+        scores.iter().map(share).collect()
+    };
+    let of_positives = Estimate::mean(&below(positives, &sorted(negatives)))?;
+    let of_negatives = Estimate::mean(&below(negatives, &sorted(positives)))?;
+    let standard_error = of_positives.standard_error.zip(of_negatives.standard_error).map(|(a, b)| a.hypot(b));
+    Ok(Estimate { value: of_positives.value, standard_error })
+}
+
 fn errors<'a>(predicted: &'a [f64], targets: &'a [f64]) -> Result<impl Iterator<Item = f64> + 'a> {
     match predicted.len() == targets.len() {
         true => Ok(predicted.iter().zip(targets).map(|(p, y)| p - y)),
