@@ -267,7 +267,6 @@ impl<'a> Pass<'a> {
         let mask = match self.draws {
             _ if rate.is_zero() => return Some((0..width).collect()),
             Draws::Batch(_) | Draws::Rows { .. } => return None,
-            Draws::Networks { keys, .. } if keys.len() != 1 => return None,
             Draws::Source(source) => source.draw(&self.site, law, &[1, width]),
             _ => self.data(law, &[1, width]),
         };

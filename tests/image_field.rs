@@ -2,7 +2,7 @@
 #![cfg(feature = "images")]
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
 };
 

@@ -239,7 +239,7 @@ fn a_damaged_idx_file_is_pictures_or_an_error() {
     let read = || read_idx(&images, &labels).map(|(images, _)| vec![images]).map_err(|error| error.to_string());
     fs::write(&labels, &numbers).unwrap();
     let counts = survive(&[pixels.clone(), gzip(&pixels)], 600, 3, &images, read);
-    assert!(counts[0] > 100 && counts[1] > 100, "{counts:?}");
+    assert!(counts[0] > 50 && counts[1] > 50, "{counts:?}");
     fs::write(&images, &pixels).unwrap();
     let counts = survive(&[numbers.clone(), gzip(&numbers)], 400, 4, &labels, read);
     assert!(counts[0] > 100, "{counts:?}");

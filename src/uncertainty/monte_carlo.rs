@@ -113,7 +113,7 @@ impl MonteCarlo {
     ///
     /// # Errors
     /// - [`Error::NoRows`]
-    /// - [`Error::NoNoise`], [`Error::DuplicateSite`]: the first pass is audited ([`Recorder::audit`])
+    /// - [`Error::NoNoise`], [`Error::DuplicateSite`], [`Error::WeightMaskByRow`]: the first pass is audited ([`Recorder::audit`])
     /// - [`Error::Autodiff`] unless [`keep_graph`](Self::keep_graph) was said
     /// - [`Error::NotFinite`]
     /// - [`Error::Memory`] if samples were to be kept and do not fit

@@ -72,7 +72,7 @@ impl Augmentation {
         let [channels, height, width] = shape;
         assert_eq!(pixels.len(), channels * height * width, "as many pixels as the shape says");
         let ends: Vec<[f32; 2]> = (0..channels).map(|channel| normalisation.ends(channel)).collect();
-        let black = |channel: usize| ends[channel][0];
+        let black: Vec<f32> = ends.iter().map(|[black, _]| *black).collect();
         let draws = |name: &str, n: usize| key.fold_str(name).uniform(0, 1, n);
         let between = |draw: f32, most: f64| (2.0 * f64::from(draw) - 1.0) * most;
         if self.flip && draws("flip", 1)[0] < 0.5 {
@@ -86,12 +86,12 @@ impl Augmentation {
                 down: between(moved[0], self.shift * height as f64),
                 right: between(moved[1], self.shift * width as f64),
             };
-            resampling.apply(pixels, shape, black);
+            resampling.apply(pixels, [height, width], &black);
         }
         if self.crop > 0 {
             let place = draws("crop", 2);
             let offset = |draw: f32| (f64::from(draw) * (2 * self.crop + 1) as f64) as isize - self.crop as isize;
-            move_by(pixels, shape, [offset(place[0]), offset(place[1])], black);
+            move_by(pixels, [height, width], [offset(place[0]), offset(place[1])], &black);
         }
         if self.brightness > 0.0 {
             let by = between(draws("brightness", 1)[0], self.brightness) as f32;
@@ -121,7 +121,7 @@ impl Augmentation {
                 let (top, left) = (place(top, height - high), place(left, width - wide));
                 for (channel, plane) in pixels.chunks_exact_mut(height * width).enumerate() {
                     let rows = plane.chunks_exact_mut(width).skip(top).take(high);
-                    rows.for_each(|row| row[left..left + wide].fill(black(channel)));
+                    rows.for_each(|row| row[left..left + wide].fill(black[channel]));
                 }
             }
         }
@@ -133,8 +133,9 @@ impl Augmentation {
 /// # Shapes
 /// - pixels and output: channels, height, width.
 pub fn rotated(pixels: &[f32], shape: [usize; 3], degrees: f64) -> Vec<f32> {
-    let mut pixels = pixels.to_vec();
-    Resampling { degrees, factor: 1.0, down: 0.0, right: 0.0 }.apply(&mut pixels, shape, |_| 0.0);
+    let ([channels, height, width], mut pixels) = (shape, pixels.to_vec());
+    let turned = Resampling { degrees, factor: 1.0, down: 0.0, right: 0.0 };
+    turned.apply(&mut pixels, [height, width], &vec![0.0; channels]);
     pixels
 }
 
@@ -147,8 +148,7 @@ struct Resampling {
 }
 
 impl Resampling {
-    fn apply(&self, pixels: &mut [f32], shape: [usize; 3], black: impl Fn(usize) -> f32) {
-        let [channels, height, width] = shape;
+    fn apply(&self, pixels: &mut [f32], [height, width]: [usize; 2], black: &[f32]) {
         let (sin, cos) = sin_cos(self.degrees);
         let (sin, cos) = (sin / self.factor, cos / self.factor);
         let middle = |n: usize| (n as f64 - 1.0) / 2.0;
@@ -158,26 +158,27 @@ impl Resampling {
                 // Where this pixel was: moved back, turned back (y points down), and smaller again.
                 let (v, u) = (y as f64 - self.down - middle(height), x as f64 - self.right - middle(width));
                 let (from_y, from_x) = (u * sin + v * cos + middle(height), u * cos - v * sin + middle(width));
-                let (top, left) = (from_y.floor(), from_x.floor());
-                let (below, beside) = ((from_y - top) as f32, (from_x - left) as f32);
-                let (top, left) = (top as isize, left as isize);
-                for channel in 0..channels {
-                    let plane = &source[channel * height * width..][..height * width];
-                    let at = |y: isize, x: isize| match (usize::try_from(y), usize::try_from(x)) {
-                        (Ok(y), Ok(x)) if y < height && x < width => plane[y * width + x],
-                        _ => black(channel),
-                    };
-                    let row = |y: isize| mixed(beside, || at(y, left), || at(y, left + 1));
-                    pixels[(channel * height + y) * width + x] = mixed(below, || row(top), || row(top + 1));
+                let ((top, below), (left, beside)) = (parts(from_y), parts(from_x));
+                let corner = |y: isize, x: isize| {
+                    let inside = (y as usize) < height && (x as usize) < width; // below 0 is far above
+                    inside.then(|| y as usize * width + x as usize)
+                };
+                let corners =
+                    [corner(top, left), corner(top, left + 1), corner(top + 1, left), corner(top + 1, left + 1)];
+                for (channel, plane) in source.chunks_exact(height * width).enumerate() {
+                    let [a, b, c, d] = corners.map(|corner| corner.map_or(black[channel], |at| plane[at]));
+                    let mixed = |a: f32, b: f32, share: f32| a + (b - a) * share; // exactly a where b is a, or the share 0
+                    pixels[(channel * height + y) * width + x] = mixed(mixed(a, b, beside), mixed(c, d, beside), below);
                 }
             }
         }
     }
 }
 
-/// Between two numbers; exactly the first at 0.
-fn mixed(share: f32, first: impl Fn() -> f32, second: impl Fn() -> f32) -> f32 {
-    if share == 0.0 { first() } else { first() * (1.0 - share) + second() * share }
+/// The whole number below, and what is left. (`floor` is a call on x86-64.)
+fn parts(x: f64) -> (isize, f32) {
+    let whole = x as isize - isize::from((x as isize) as f64 > x);
+    (whole, (x - whole as f64) as f32)
 }
 
 /// Exact at quarter turns.
@@ -191,14 +192,16 @@ fn sin_cos(degrees: f64) -> (f64, f64) {
 }
 
 /// The picture moved by whole pixels, down and to the right.
-fn move_by(pixels: &mut [f32], [_, height, width]: [usize; 3], by: [isize; 2], black: impl Fn(usize) -> f32) {
+fn move_by(pixels: &mut [f32], [height, width]: [usize; 2], by: [isize; 2], black: &[f32]) {
     let source = pixels.to_vec();
     let from = |to: usize, by: isize, length: usize| to.checked_add_signed(-by).filter(|&from| from < length);
-    for (i, pixel) in pixels.iter_mut().enumerate() {
-        let (channel, y, x) = (i / (height * width), i / width % height, i % width);
-        *pixel = match (from(y, by[0], height), from(x, by[1], width)) {
-            (Some(y), Some(x)) => source[(channel * height + y) * width + x],
-            _ => black(channel),
-        };
+    let (left, right) = (by[1].max(0) as usize, (-by[1]).max(0) as usize);
+    for (i, row) in pixels.chunks_exact_mut(width).enumerate() {
+        let (channel, y) = (i / height, i % height);
+        row.fill(black[channel]);
+        if let Some(y) = from(y, by[0], height).filter(|_| left + right < width) {
+            let length = width - left - right;
+            row[left..][..length].copy_from_slice(&source[(channel * height + y) * width + right..][..length]);
+        }
     }
 }

@@ -67,43 +67,55 @@ pub(super) fn decode(bytes: &[u8], reading: &ImageReading) -> Result<([usize; 3]
     let mut picture = DynamicImage::from_decoder(decoder).map_err(one_line)?;
     picture.apply_orientation(turned);
     let own = [picture.height() as usize, picture.width() as usize];
-    let channels = reading.channels(!picture.color().has_color());
-    let size = reading.size.unwrap_or(own);
-    let row: Box<dyn Fn(usize, &mut [f32])> = {
-        let (stored, width, alpha) = (picture.color().channel_count() as usize, own[1], reading.alpha);
-        let wide = matches!(
-            picture,
-            DynamicImage::ImageLuma16(_)
-                | DynamicImage::ImageLumaA16(_)
-                | DynamicImage::ImageRgb16(_)
-                | DynamicImage::ImageRgba16(_)
-        );
-        let bytes = picture.into_bytes();
-        let sample = move |at: usize| match wide {
-            false => f32::from(bytes[at]) / 255.0,
-            true => f32::from(u16::from_ne_bytes([bytes[2 * at], bytes[2 * at + 1]])) / 65535.0,
-        };
-        Box::new(move |y, out| {
-            for x in 0..width {
-                let at = (y * width + x) * stored;
-                let alone = stored < 3;
-                let mut color = if alone { [sample(at); 3] } else { [0, 1, 2].map(|i| sample(at + i)) };
-                if stored.is_multiple_of(2) {
-                    let opaque = sample(at + stored - 1);
-                    color = match alpha {
-                        Alpha::Drop => color,
-                        Alpha::Black => color.map(|value| value * opaque),
-                        Alpha::White => color.map(|value| value * opaque + (1.0 - opaque)),
-                    };
-                }
-                match channels {
-                    1 => out[x] = grey(color),
-                    _ => (0..3).for_each(|channel| out[channel * width + x] = color[channel]),
-                }
+    let (channels, size) = (reading.channels(!picture.color().has_color()), reading.size.unwrap_or(own));
+    let stored = Stored::new(picture, reading.alpha);
+    let row = |y: usize, out: &mut [f32]| {
+        for x in 0..own[1] {
+            let color = stored.color(y * own[1] + x);
+            match channels {
+                1 => out[x] = grey(color),
+                _ => (0..3).for_each(|channel| out[channel * own[1] + x] = color[channel]),
             }
-        })
+        }
     };
-    Ok(([channels, size[0], size[1]], fitted(&Picture { size: own, channels, row: &*row }, size)))
+    Ok(([channels, size[0], size[1]], fitted(&Picture { size: own, channels, row: &row }, size)))
+}
+
+/// The samples of a picture as its file has them.
+struct Stored {
+    bytes: Vec<u8>,
+    channels: usize,
+    /// Whether a sample has 16 bits.
+    wide: bool,
+    alpha: Alpha,
+}
+
+impl Stored {
+    fn new(picture: DynamicImage, alpha: Alpha) -> Self {
+        let color = picture.color();
+        let channels = usize::from(color.channel_count());
+        let wide = usize::from(color.bytes_per_pixel()) == 2 * channels;
+        Self { bytes: picture.into_bytes(), channels, wide, alpha }
+    }
+
+    /// Red, green and blue of a pixel, without transparency.
+    fn color(&self, pixel: usize) -> [f32; 3] {
+        let sample = |i: usize| self.sample(pixel * self.channels + i);
+        let color = if self.channels < 3 { [sample(0); 3] } else { [0, 1, 2].map(sample) };
+        let opaque = if self.channels.is_multiple_of(2) { sample(self.channels - 1) } else { 1.0 };
+        match self.alpha {
+            Alpha::Drop => color,
+            Alpha::Black => color.map(|value| value * opaque),
+            Alpha::White => color.map(|value| value * opaque + (1.0 - opaque)),
+        }
+    }
+
+    fn sample(&self, at: usize) -> f32 {
+        match self.wide {
+            false => f32::from(self.bytes[at]) / 255.0,
+            true => f32::from(u16::from_ne_bytes([self.bytes[2 * at], self.bytes[2 * at + 1]])) / 65535.0,
+        }
+    }
 }
 
 fn format(start: &[u8]) -> Option<ImageFormat> {

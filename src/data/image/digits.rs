@@ -152,9 +152,9 @@ fn draw(digit: usize, key: Key, pixels: &mut [f32]) {
     let (sin, cos) = (libm::sin(turn), libm::cos(turn));
     let wave = |i: usize, x: f64, y: f64| {
         let (along, across) = (between(i, 0.3, 0.9) * y, between(i + 1, 0.0, 0.6) * x);
-        between(i + 2, 0.02, 0.065) * libm::sin(std::f64::consts::TAU * (along + across + share(i + 3)))
+        between(i + 2, 0.025, 0.085) * libm::sin(std::f64::consts::TAU * (along + across + share(i + 3)))
     };
-    let mut slips = key.fold_str("slip").normal(0, 1, 64).into_iter().map(|slip| 0.018 * f64::from(slip));
+    let mut slips = key.fold_str("slip").normal(0, 1, 64).into_iter().map(|slip| 0.024 * f64::from(slip));
     let mut slip = || slips.next().expect("no digit has more than 32 points");
     let mut place = |[x, y]: [f64; 2]| {
         // Slow waves bend the whole digit, so that strokes stay joined; small slips move points.

@@ -124,9 +124,3 @@ impl Images {
 fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
-
-/// The first `most` of a list, and how many more there are.
-fn some(items: &[String], most: usize, separator: &str) -> String {
-    let shown = items[..items.len().min(most)].join(separator);
-    if items.len() > most { format!("{shown}{separator}and {} more", items.len() - most) } else { shown }
-}

@@ -14,7 +14,6 @@ use super::{
         Alpha, BadFiles, ImageReading, Images, Labelled, counted,
         decode::{self, Header},
         reading::room,
-        some,
     },
     PictureFile, ReadPicture,
 };
@@ -330,4 +329,10 @@ fn most_frequent(sizes: impl Iterator<Item = [usize; 2]>) -> Option<[usize; 2]> 
     let mut counts: BTreeMap<[usize; 2], usize> = BTreeMap::new();
     sizes.for_each(|size| *counts.entry(size).or_default() += 1);
     counts.into_iter().max_by_key(|&(size, count)| (count, size[0] * size[1], size)).map(|(size, _)| size)
+}
+
+/// The first `most` of a list, and how many more there are.
+fn some(items: &[String], most: usize, separator: &str) -> String {
+    let shown = items[..items.len().min(most)].join(separator);
+    if items.len() > most { format!("{shown}{separator}and {} more", items.len() - most) } else { shown }
 }
