@@ -51,6 +51,7 @@ fn files(at: &Path) {
     fs::write(at.join("key-twice.toml"), "[train]\nepochs = 3\nepochs = 4\n").unwrap();
     fs::write(at.join("not.toml"), "epochs: 3\n").unwrap();
     fs::write(at.join("page.png"), "\u{89}PNG\r\n").unwrap();
+    pictures(at);
     let trained = burn_zoo(
         at,
         &[
@@ -89,6 +90,37 @@ fn files(at: &Path) {
     fs::create_dir(at.join("half.unfinished")).unwrap();
     fs::create_dir(at.join("foreign")).unwrap();
     fs::write(at.join("foreign/model.toml"), "name = \"something else\"\n").unwrap();
+}
+
+/// Folders of pictures of 12 x 12, and a model of them.
+fn pictures(at: &Path) {
+    let picture = |name: &str, number: u8| {
+        let path = at.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let pixel = |x: u32, y: u32| image::Luma([(x as u8 * 11).wrapping_mul(y as u8).wrapping_add(number)]);
+        image::GrayImage::from_fn(12, 12, pixel).save(path).unwrap();
+    };
+    for number in 0..10 {
+        for class in ["cat", "dog"] {
+            picture(&format!("pictures/{class}/{number}.png"), number + 100 * u8::from(class == "dog"));
+        }
+        picture(&format!("one-kind/cat/{number}.png"), number);
+    }
+    picture("few/cat/0.png", 0);
+    picture("few/dog/0.png", 1);
+    picture("others/bird/0.png", 0);
+    picture("others/cat/0.png", 1);
+    for number in 0..3 {
+        picture(&format!("damaged/cat/{number}.png"), number);
+        picture(&format!("damaged/dog/{number}.png"), number + 9);
+    }
+    let whole = fs::read(at.join("damaged/cat/2.png")).unwrap();
+    fs::write(at.join("damaged/cat/2.png"), &whole[..whole.len() / 2]).unwrap();
+    fs::create_dir(at.join("empty")).unwrap();
+    let small = "model.stages=[{channels=2,kernel=3}]";
+    let train = ["train", "cnn", "--data", "images:pictures", "--out", "pics", "-q", "--set", small];
+    let trained = burn_zoo(at, &[&train[..], &["--set", "train.epochs=1", "--set", "model.hidden=[4]"]].concat());
+    assert_eq!(trained.code, Some(0), "{}", trained.err);
 }
 
 fn run(at: &Path, line: &str) -> Ran {
@@ -141,7 +173,21 @@ fn every_row_of_the_table_is_what_happens() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     // Nothing half-written is left anywhere.
-    let known = ["model", "tampered", "truncated", "older", "foreign", "half.unfinished"];
+    let known = [
+        "model",
+        "tampered",
+        "truncated",
+        "older",
+        "foreign",
+        "half.unfinished",
+        "pictures",
+        "one-kind",
+        "few",
+        "others",
+        "damaged",
+        "empty",
+        "pics",
+    ];
     for entry in fs::read_dir(at).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();

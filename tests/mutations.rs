@@ -14,21 +14,23 @@ use std::{
 };
 
 use burn::{
+    module::{Module, ModuleVisitor, Param},
     store::{ModuleSnapshot, SafetensorsStore},
-    tensor::Device,
+    tensor::{Device, Tensor},
 };
 use burn_zoo::{
     Key,
     data::{
         Column, Frame, Missing, Unseen,
+        image::{ImageData, Images, Labelled},
         read::{Header, Quote, ReadOptions, TableReader},
     },
-    models::{MlpConfig, Task},
-    recipe::{self, Origin},
-    settings::Settings,
+    models::{CnnConfig, MlpConfig, Norm, Pool, Stage, Task},
+    recipe::{self, ImageOrigin, Origin},
+    settings::{CnnSettings, Settings},
     train::Quiet,
     uncertainty::{MonteCarlo, Prediction},
-    zoo::{MODEL_TOML, Model, ModelFile, Reading, WEIGHTS},
+    zoo::{AnyModel, ImageFile, ImageModel, MODEL_TOML, Model, ModelFile, Reading, WEIGHTS},
 };
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
@@ -257,7 +259,7 @@ struct Saved {
 }
 
 impl Saved {
-    fn of(model: &Model, directory: &Path) -> Self {
+    fn of(model: &AnyModel, directory: &Path) -> Self {
         let path = directory.join("saved");
         model.save(&path, &[]).unwrap();
         let (toml, weights) =
@@ -297,11 +299,34 @@ impl Saved {
 
 /// The parameters of the network that a description describes, if it does.
 fn parameters(toml: &str) -> Option<usize> {
-    let config: MlpConfig = toml.parse::<toml::Table>().ok()?.remove("model")?.try_into().ok()?;
+    let model = toml.parse::<toml::Table>().ok()?.remove("model")?;
+    if model.get("stages").is_some() {
+        return trained_numbers(&model.try_into().ok()?);
+    }
+    let config: MlpConfig = model.try_into().ok()?;
     let widths = [&[config.d_input], &config.hidden[..], &[config.task.d_output()]].concat();
     let linear = widths.windows(2).map(|ends| ends[0].checked_add(1)?.checked_mul(ends[1]));
     let norm = config.hidden.iter().map(|width| width.checked_mul(if config.batch_norm { 2 } else { 0 }));
     linear.chain(norm).try_fold(0usize, |sum, layer| sum.checked_add(layer?))
+}
+
+/// The same of a network of pictures that is small enough to be made.
+fn trained_numbers(config: &CnnConfig) -> Option<usize> {
+    struct Count(usize);
+    impl ModuleVisitor for Count {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0 += if param.is_require_grad() { param.lazy_shape().num_elements() } else { 0 };
+        }
+    }
+    let [channels, height, width] = config.input;
+    let wide = [channels * height * width].into_iter().chain(config.hidden.iter().copied());
+    let stages = config.stages.iter().flat_map(|stage| [stage.channels, stage.kernel, stage.repeats, stage.padding]);
+    if config.check().is_err() || wide.chain(stages).any(|n| n > 4000) {
+        return None;
+    }
+    let mut count = Count(0);
+    config.init(&Device::flex(), Key::new(1)).visit(&mut count);
+    Some(count.0)
 }
 
 /// Changes a description that stays one, with weights that fit: `None` for kinds that are not drawn.
@@ -348,7 +373,7 @@ fn reshape(saved: &mut Saved, draws: &mut Draws) {
 }
 
 /// One damaged model.
-fn damaged(whole: &Saved, draws: &mut Draws) -> Saved {
+fn damaged(whole: &Saved, draws: &mut Draws, reshape: fn(&mut Saved, &mut Draws)) -> Saved {
     let mut saved = whole.clone();
     let repaired = draws.below(3) == 0;
     match draws.below(20) {
@@ -415,7 +440,8 @@ fn ten_thousand_damaged_models_are_refused_or_predict_finite_numbers() {
         trained(&small, "district", &["model.batch_norm=true"]),
         trained(&small, "lift", &[]),
     ];
-    let wholes: Vec<Saved> = models.iter().map(|model| Saved::of(model, directory.path())).collect();
+    let wholes: Vec<Saved> =
+        models.iter().map(|model| Saved::of(&AnyModel::Table(model.clone()), directory.path())).collect();
     let rows = frame(flats(4).as_bytes(), &ReadOptions::default()).unwrap();
     for (whole, model) in wholes.iter().zip(&models) {
         assert_eq!(predict(model, &rows, 2), Ok(4));
@@ -428,7 +454,7 @@ fn ten_thousand_damaged_models_are_refused_or_predict_finite_numbers() {
     let (mut opened, mut predicted) = (0, 0);
     survive(|case| {
         let mut draws = Draws(Key::new(case).fold_str("model"), 0);
-        let saved = damaged(&wholes[case as usize % wholes.len()], &mut draws);
+        let saved = damaged(&wholes[case as usize % wholes.len()], &mut draws, reshape);
         fs::write(path.join(MODEL_TOML), &saved.toml).unwrap();
         fs::write(path.join(WEIGHTS), &saved.weights).unwrap();
         let what = || format!("case {case}");
@@ -444,6 +470,120 @@ fn ten_thousand_damaged_models_are_refused_or_predict_finite_numbers() {
     });
     println!("{opened} of 10000 opened, {predicted} predicted");
     assert!(opened > 1000 && predicted > 500 && predicted < 6000, "{opened} {predicted}");
+}
+
+/// Pictures of 8 x 8, three classes, in grey or in colour.
+fn pictures(channels: usize, n: usize) -> Labelled {
+    let values = Key::new(2).fold(channels as u64).uniform(0, n, channels * 64);
+    let images = Images::new([channels, 8, 8], values).unwrap();
+    Labelled { images, labels: (0..n).map(|i| i % 3).collect(), names: Vec::new() }
+}
+
+fn trained_on_pictures(channels: usize, changes: &[&str]) -> ImageModel {
+    let small = ["model.hidden=[5]", "train.epochs=1", "train.batch_size=64"];
+    let settings = small.iter().chain(changes).fold(CnnSettings::default(), |settings, change| {
+        let (path, value) = change.split_once('=').unwrap();
+        settings.set(path, value).unwrap()
+    });
+    let classes = ["a", "b", "c"].map(String::from).to_vec();
+    let (train, test) = (pictures(channels, 60), Some(pictures(channels, 12)));
+    let data = ImageData { classes, train, test, sha256: String::new(), notes: Vec::new() };
+    let origin = ImageOrigin { command: String::new(), device: "flex".to_string() };
+    recipe::train_cnn(data, "drawn", &settings, origin, &Device::flex(), Quiet).unwrap().model
+}
+
+/// Changes the description of a model of pictures, with weights that fit.
+fn reshape_pictures(saved: &mut Saved, draws: &mut Draws) {
+    let kind = draws.below(13);
+    let n = draws.of(&[0, 1, 2, 3, 7, 60]);
+    let x = draws.of(&[1e308, -1e308, 1e-320, 1e70, 1e-70, 0.0, -1.0, f64::NAN, f64::INFINITY, f64::MAX]);
+    let kinds =
+        ["none", "element:0.5", "spatial:0.2", "drop-block:0.1:3", "gaussian:0.3", "alpha:0.05", "drop-connect:0.5"];
+    let dropout = draws.of(&[&kinds[..], &["concrete:0.1", "spatial-concrete:0.1"]].concat());
+    let mut file = ImageFile::read(&saved.toml, Path::new("model.toml")).unwrap();
+    let model = &mut file.model;
+    let stage = model.stages.first_mut();
+    match (kind, stage) {
+        (0, _) => model.input = [draws.of(&[1, 3]), n, draws.of(&[1, 8, 60])],
+        (1, Some(stage)) => stage.kernel = n,
+        (2, Some(stage)) => stage.padding = n,
+        (3, Some(stage)) => stage.stride = n,
+        (4, Some(stage)) => stage.repeats = n.min(7),
+        (5, Some(stage)) => stage.channels = n,
+        (6, Some(stage)) => stage.pool = draws.of(&[Pool::None, Pool::Max(n), Pool::Average(n)]),
+        (7, Some(stage)) => stage.dropout = dropout.parse().unwrap(),
+        (8, Some(stage)) => (stage.norm, stage.residual) = (draws.of(&[Norm::Before, Norm::After]), n > 2),
+        (9, _) => model.stages = vec![Stage::new(2, 1); n.min(7)],
+        (10, _) => model.hidden = vec![3; n],
+        (11, _) => file.normalisation.sd.iter_mut().chain(&mut file.normalisation.mean).for_each(|y| *y = x),
+        _ => file.classes.iter_mut().for_each(|class| class.clear()),
+    }
+    saved.toml = file.to_toml();
+    if parameters(&saved.toml).is_some_and(|n| n < 1 << 20) {
+        let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
+        file.model.init(&Device::flex(), Key::new(1)).save_into(&mut store).unwrap();
+        saved.weights = store.get_bytes().unwrap().to_vec();
+    }
+    saved.repair();
+}
+
+#[test]
+fn ten_thousand_damaged_models_of_pictures_are_refused_or_predict_finite_numbers() {
+    let _alone = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let models = [
+        trained_on_pictures(1, &["model.stages=[{channels=3,kernel=3,dropout=\"spatial:0.2\"}]"]),
+        trained_on_pictures(
+            3,
+            &[
+                "model.stages=[{channels=4,kernel=3,padding=1,norm=\"before\",repeats=2},{channels=4,kernel=1,residual=true,pool=\"none\"}]",
+                "model.depth_rate=0.1",
+                "model.global_pool=true",
+            ],
+        ),
+        trained_on_pictures(
+            1,
+            &["model.stages=[{channels=3,kernel=3,dropout=\"concrete:0.1\"}]", "model.batch_norm=true"],
+        )
+        .with_half_weights()
+        .unwrap(),
+    ];
+    let wholes: Vec<Saved> =
+        models.iter().map(|model| Saved::of(&AnyModel::Images(model.clone()), directory.path())).collect();
+    for whole in &wholes[..2] {
+        let mut repaired = whole.clone();
+        repaired.repair();
+        assert_eq!(repaired.toml.lines().filter(|line| line.starts_with("params = ")).count(), 1);
+        ImageFile::read(&repaired.toml, Path::new("model.toml")).unwrap();
+    }
+    let path = directory.path().join("damaged");
+    fs::create_dir(&path).unwrap();
+    let (mut opened, mut predicted) = (0, 0);
+    survive(|case| {
+        let mut draws = Draws(Key::new(case).fold_str("model of pictures"), 0);
+        let saved = damaged(&wholes[case as usize % wholes.len()], &mut draws, reshape_pictures);
+        fs::write(path.join(MODEL_TOML), &saved.toml).unwrap();
+        fs::write(path.join(WEIGHTS), &saved.weights).unwrap();
+        let what = || format!("case {case}");
+        let done = bounded(saved.bytes(), what, || {
+            let model = ImageModel::open(&path, &Device::flex()).map_err(|error| error.to_string())?;
+            opened += 1;
+            let shape = model.file().model.input;
+            let images = Images::new(shape, Key::new(1).uniform(0, 2, shape.iter().product())).unwrap();
+            let prediction = model.predict(&images, &MonteCarlo::new(2)).map_err(|error| error.to_string())?;
+            for row in 0..2 {
+                let sum: f64 = prediction.probabilities(row).iter().sum();
+                assert!((sum - 1.0).abs() < 1e-6 && prediction.entropy()[row].is_finite(), "{sum}");
+            }
+            Ok::<_, String>(())
+        });
+        match done {
+            Ok(()) => predicted += 1,
+            Err(error) => assert_one_line(&error),
+        }
+    });
+    println!("{opened} of 10000 opened, {predicted} predicted");
+    assert!(opened > 1000 && predicted > 500 && predicted < 7000, "{opened} {predicted}");
 }
 
 /// Tables of all kinds, each with its target: dates, levels, missing cells, quotes, semicolons with decimal commas.

@@ -18,7 +18,7 @@ use burn_zoo::{
     data::{self, Split, Table, Targets},
     models::{MlpConfig, Noise, Task},
     uncertainty::{MonteCarlo, RegressionScores},
-    zoo::{self, Entry, MODEL_TOML, Model, ModelFile, WEIGHTS},
+    zoo::{self, AnyFile, AnyModel, Entry, MODEL_TOML, Model, ModelFile, WEIGHTS},
 };
 use cli_support::{settings, train, wine};
 use sha2::{Digest, Sha256};
@@ -38,6 +38,11 @@ fn wine_red() -> Model {
     zoo::find("mlp/wine-red").unwrap().load(&device()).unwrap()
 }
 
+/// The models of tables.
+fn tables() -> impl Iterator<Item = &'static Entry> {
+    zoo::list().iter().filter(|entry| entry.name.starts_with("mlp/"))
+}
+
 /// The parts of the table that a model was trained on, as its description deals them out.
 fn parts(file: &ModelFile) -> (Table, Vec<f64>, Split) {
     let (features, targets) = data::find(&file.data.names[0]).unwrap().table().without(&file.target.name).unwrap();
@@ -55,9 +60,19 @@ fn some(features: &Table, targets: &[f64], rows: &[usize]) -> (Vec<Vec<f64>>, Ve
 fn every_model_of_the_zoo_is_found_by_its_name_and_loads_on_every_device() {
     for entry in zoo::list() {
         assert_eq!(zoo::find(entry.name).unwrap().name, entry.name);
-        assert!(entry.name.starts_with(&format!("{}/", entry.file().unwrap().family)));
+        let family = match entry.describe().unwrap() {
+            AnyFile::Table(file) => file.family,
+            AnyFile::Images(file) => file.family,
+        };
+        assert!(entry.name.starts_with(&format!("{family}/")));
         for spec in DEVICES {
-            assert_eq!(entry.load(&spec.init().unwrap()).unwrap().file(), &entry.file().unwrap());
+            let (file, model) = (entry.describe().unwrap(), entry.open(&spec.init().unwrap()).unwrap());
+            let same = match (&file, &model) {
+                (AnyFile::Table(file), AnyModel::Table(model)) => file == model.file(),
+                (AnyFile::Images(file), AnyModel::Images(model)) => file == model.file(),
+                _ => false,
+            };
+            assert!(same, "{}", entry.name);
         }
     }
 }
@@ -73,8 +88,8 @@ fn the_files_beside_the_card_are_the_ones_that_are_built_in() {
     for entry in zoo::list() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(entry.name);
         let toml = fs::read_to_string(path.with_extension("toml")).unwrap();
-        assert_eq!(ModelFile::read(&toml, &path).unwrap(), entry.file().unwrap());
-        assert_eq!(toml, entry.file().unwrap().to_toml());
+        assert_eq!(AnyFile::read(&toml, &path).unwrap(), entry.describe().unwrap());
+        assert_eq!(toml, entry.describe().unwrap().to_toml());
         let card = path.parent().unwrap().join("README.md");
         assert_eq!(fs::read_to_string(card).unwrap(), entry.card());
     }
@@ -89,12 +104,18 @@ fn weights_have_the_claimed_checksum_size_and_number_of_parameters() {
         }
     }
     for entry in zoo::list() {
-        let claims = entry.file().unwrap().weights;
+        let claims = match entry.describe().unwrap() {
+            AnyFile::Table(file) => file.weights,
+            AnyFile::Images(file) => file.weights,
+        };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(entry.name);
         let bytes = fs::read(path.with_extension("safetensors")).unwrap();
         assert_eq!((bytes.len(), sha256(&bytes)), (claims.bytes, claims.sha256));
         let mut count = Count(0);
-        entry.load(&device()).unwrap().mlp().visit(&mut count);
+        match entry.open(&device()).unwrap() {
+            AnyModel::Table(model) => model.mlp().visit(&mut count),
+            AnyModel::Images(model) => model.cnn().visit(&mut count),
+        }
         assert_eq!(count.0, claims.params);
     }
 }
@@ -108,7 +129,7 @@ fn running_statistics_are_no_parameters() {
 
 #[test]
 fn the_data_have_the_claimed_checksum_columns_and_rows() {
-    for entry in zoo::list() {
+    for entry in tables() {
         let data = entry.file().unwrap().data;
         let built_in = data::find(&data.names[0]).unwrap();
         assert_eq!(data.sha256, [built_in.sha256()]);
@@ -120,7 +141,7 @@ fn the_data_have_the_claimed_checksum_columns_and_rows() {
 
 #[test]
 fn the_claimed_scaling_is_that_of_the_training_part() {
-    for entry in zoo::list() {
+    for entry in tables() {
         let file = entry.file().unwrap();
         let (features, targets, split) = parts(&file);
         let (rows, targets) = some(&features, &targets, &split.train);
@@ -139,7 +160,7 @@ fn the_claimed_scaling_is_that_of_the_training_part() {
 
 #[test]
 fn the_claimed_scores_come_out_again_on_every_device() {
-    for entry in zoo::list() {
+    for entry in tables() {
         let file = entry.file().unwrap();
         let claims = file.test.unwrap();
         let (features, targets, split) = parts(&file);
@@ -165,7 +186,7 @@ fn the_claimed_scores_come_out_again_on_every_device() {
 
 #[test]
 fn the_claimed_noise_fits_the_validation_part_again() {
-    for entry in zoo::list() {
+    for entry in tables() {
         let file = entry.file().unwrap();
         let Some(tau) = &file.tau else { continue };
         let (features, targets, split) = parts(&file);
@@ -192,7 +213,7 @@ fn section(entry: &Entry) -> &'static str {
 
 #[test]
 fn every_score_in_a_card_is_the_description_s_to_the_digits_it_prints() {
-    for entry in zoo::list() {
+    for entry in tables() {
         let scores = entry.file().unwrap().test.unwrap();
         let lines: Vec<Vec<&str>> = section(entry)
             .lines()
@@ -220,7 +241,7 @@ fn every_score_in_a_card_is_the_description_s_to_the_digits_it_prints() {
 
 #[test]
 fn a_card_names_the_command_the_counts_and_the_size_of_the_description() {
-    for entry in zoo::list() {
+    for entry in tables() {
         let (file, text) = (entry.file().unwrap(), section(entry).replace('\n', " "));
         let (test, train) = (file.test.unwrap(), &file.train);
         let [trained, chose, judge] = file.data.rows;
@@ -447,7 +468,7 @@ fn a_description_that_does_not_hold_is_refused_for_what_is_wrong_in_it() {
         ),
         ("schema = 2", "schema = 3", "schema 3, of a newer version of burn-zoo (this version reads schema 2)"),
         ("mask_scheme = 1", "mask_scheme = 2", "mask scheme 2: this version draws by mask scheme 1"),
-        ("family = \"mlp\"", "family = \"cnn\"", "unknown family `cnn`: expected `mlp`"),
+        ("family = \"mlp\"", "family = \"cnn\"", "a model of the family `cnn`: expected `mlp`"),
         ("schema = 2", "", "not a model: line 1: missing field `schema`"),
         ("schema = 2", "schema = 2\nschmea = 1", "not a model of this version: line 2: unknown field `schmea`"),
         (

@@ -3,7 +3,7 @@
 use std::{fs, io::Write};
 
 use anyhow::{Context, Result};
-use burn_zoo::settings::Settings;
+use burn_zoo::settings::AnySettings;
 
 /// Check a file of settings without training; silent if it is good
 #[derive(clap::Args)]
@@ -18,7 +18,7 @@ pub fn run(args: &Args, _: &mut dyn Write) -> Result<()> {
 }
 
 /// The settings of a file.
-pub fn read(file: &str) -> Result<Settings> {
+pub fn read(file: &str) -> Result<AnySettings> {
     let text = fs::read_to_string(file).with_context(|| file.to_string())?;
-    Settings::from_toml(&text).with_context(|| file.to_string())
+    AnySettings::from_toml(&text).with_context(|| file.to_string())
 }

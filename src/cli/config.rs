@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
-use burn_zoo::settings::Settings;
+use burn_zoo::settings::AnySettings;
 
-use super::Usage;
+use super::usage;
 
 /// Write a file with all settings, their defaults and what they mean
 ///
@@ -13,14 +13,13 @@ use super::Usage;
 /// to `check` or in place of the family to `train`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The family of models: mlp
+    /// The family of models: mlp for tables, cnn for pictures; or a named
+    /// variant: cnn/lenet, cnn/lenet-all, cnn/two-conv
     family: String,
 }
 
 /// Writes the template.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    match args.family.as_str() {
-        "mlp" => Ok(out.write_all(Settings::template().as_bytes())?),
-        other => Err(Usage(format!("unknown family `{other}`: expected `mlp`")).into()),
-    }
+    let settings = AnySettings::find(&args.family).map_err(usage)?;
+    Ok(out.write_all(settings.template().as_bytes())?)
 }

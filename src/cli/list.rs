@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use burn_zoo::zoo;
+use burn_zoo::zoo::{self, AnyFile, Evaluation, Weights};
 
 use super::{Listing, numbers::fixed, write_columns};
 
@@ -22,28 +22,65 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let wanted = |name: &str| args.filter.as_ref().is_none_or(|glob| matches(glob, name));
     let entries = zoo::list().iter().filter(|entry| wanted(entry.name));
-    let files = entries.map(|entry| Ok((entry.name, entry.file()?))).collect::<burn_zoo::Result<Vec<_>>>()?;
+    let about = entries.map(|entry| Ok(About::of(entry.name, &entry.describe()?))).collect::<Result<Vec<_>>>()?;
     if args.format == Listing::Json {
-        let models: Vec<_> = files
+        let models: Vec<_> = about
             .iter()
-            .map(|(name, file)| {
+            .map(|about| {
                 serde_json::json!({
-                    "name": name, "data": file.data.names, "target": file.target.name,
-                    "params": file.weights.params, "bytes": file.weights.bytes,
-                    "test": file.test.map(|test| test.monte_carlo),
+                    "name": about.name, "data": about.data, "target": about.target,
+                    "params": about.weights.params, "bytes": about.weights.bytes,
+                    "test": about.test.map(|test| test.monte_carlo),
                 })
             })
             .collect();
         return Ok(writeln!(out, "{}", serde_json::json!({ "schema": 1, "models": models }))?);
     }
-    let row = |(name, file): &(&str, zoo::ModelFile)| {
-        let score = |name: &str| file.test.and_then(|test| test.monte_carlo.get(name)).map_or("-".to_string(), fixed);
-        let (params, bytes) = (file.weights.params.to_string(), file.weights.bytes.to_string());
-        let data = file.data.names.join(",");
-        vec![name.to_string(), data, file.target.name.clone(), params, bytes, score("rmse"), score("coverage")]
+    let score = |about: &About, name: &str| about.test.and_then(|test| test.monte_carlo.get(name));
+    let told = |name: &&str| about.iter().any(|about| score(about, name).is_some());
+    let scores: Vec<&str> = SCORES.into_iter().filter(told).collect();
+    let row = |about: &About| {
+        let (params, bytes) = (about.weights.params.to_string(), about.weights.bytes.to_string());
+        let cells = [about.name.to_string(), about.data.join(","), about.target.clone(), params, bytes];
+        let score = |name: &&str| score(about, name).map_or("-".to_string(), fixed);
+        cells.into_iter().chain(scores.iter().map(score)).collect()
     };
-    let rows: Vec<_> = files.iter().map(row).collect();
-    Ok(write_columns(out, &["name", "data", "target", "params", "bytes", "rmse", "coverage"], &rows)?)
+    let rows: Vec<_> = about.iter().map(row).collect();
+    let header = [&["name", "data", "target", "params", "bytes"], &scores[..]].concat();
+    Ok(write_columns(out, &header, &rows)?)
+}
+
+/// The scores that are listed, where a model has them.
+const SCORES: [&str; 4] = ["rmse", "coverage", "accuracy", "ece"];
+
+/// What is told of a model.
+struct About {
+    name: &'static str,
+    data: Vec<String>,
+    target: String,
+    weights: Weights,
+    test: Option<Evaluation>,
+}
+
+impl About {
+    fn of(name: &'static str, file: &AnyFile) -> Self {
+        match file {
+            AnyFile::Table(file) => Self {
+                name,
+                data: file.data.names.clone(),
+                target: file.target.name.clone(),
+                weights: file.weights.clone(),
+                test: file.test,
+            },
+            AnyFile::Images(file) => Self {
+                name,
+                data: vec![file.data.source.clone()],
+                target: format!("{} classes", file.classes.len()),
+                weights: file.weights.clone(),
+                test: file.test,
+            },
+        }
+    }
 }
 
 /// Whether `name` is like `glob`, in which `*` stands for any text.

@@ -12,6 +12,7 @@ mod predict;
 mod progress;
 mod reading;
 mod records;
+mod sampling;
 mod show;
 mod tables;
 mod train;
@@ -25,8 +26,7 @@ use std::{
 use anyhow::Result;
 use burn_zoo::{
     DeviceSpec, Error,
-    models::{Noise, Task},
-    zoo,
+    zoo::{self, AnyFile, AnyModel},
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -216,10 +216,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// What is written about a model of the zoo, or about one that was saved in a directory.
-fn describe(name: &str) -> Result<zoo::ModelFile> {
+fn describe(name: &str) -> Result<AnyFile> {
     match zoo::find(name) {
-        Ok(entry) => Ok(entry.file()?),
-        Err(_) if Path::new(name).exists() => Ok(zoo::ModelFile::open(Path::new(name))?),
+        Ok(entry) => Ok(entry.describe()?),
+        Err(_) if Path::new(name).exists() => Ok(AnyFile::open(Path::new(name))?),
         Err(error) => Err(no_model(&error)),
     }
 }
@@ -229,23 +229,13 @@ fn no_model(error: &Error) -> anyhow::Error {
 }
 
 /// A model of the zoo, or one that was saved in a directory.
-fn open(name: &str, device: DeviceSpec) -> Result<zoo::Model> {
+fn open(name: &str, device: DeviceSpec) -> Result<AnyModel> {
     let device = device.init()?;
     match zoo::find(name) {
-        Ok(entry) => Ok(entry.load(&device)?),
-        Err(_) if Path::new(name).exists() => Ok(zoo::Model::open(Path::new(name), &device)?),
+        Ok(entry) => Ok(entry.open(&device)?),
+        Err(_) if Path::new(name).exists() => Ok(AnyModel::open(Path::new(name), &device)?),
         Err(error) => Err(no_model(&error)),
     }
-}
-
-/// Why a model has no use for an interval's level, if it has none.
-fn idle_interval(model: &zoo::Model, level: f64) -> Option<String> {
-    let why = match model.mlp().task() {
-        Task::Regression { noise: Noise::None, .. } => "the model says nothing about the noise",
-        Task::Regression { .. } => return None,
-        _ => "classes have no intervals",
-    };
-    Some(format!("--interval {level} changes nothing: {why}"))
 }
 
 /// Columns side by side, text to the left and numbers to the right; a later block keeps the widths of those before it.

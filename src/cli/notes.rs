@@ -100,6 +100,11 @@ impl Words {
                 "{name}: {outside} of {rows} rows lie outside of the training part: see column `outside`"
             ));
         }
+        self.faults(count, name, args);
+    }
+
+    /// What became of what could not be predicted.
+    pub fn faults(&self, count: &Count, name: &str, args: &Args) {
         if count.bad > 0 {
             let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see column `error`" };
             self.say(&format!("{name}: {} of {} rows could not be predicted and were {became}", count.bad, count.rows));

@@ -65,6 +65,21 @@ fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 impl Reading {
+    /// The first option that was said: only tables have use for them.
+    pub fn said(&self) -> Option<&'static str> {
+        [
+            ("--delimiter", self.delimiter.is_some()),
+            ("--decimal", self.decimal.is_some()),
+            ("--thousands", self.thousands.is_some()),
+            ("--quote", self.quote.is_some()),
+            ("--header", self.header),
+            ("--no-header", self.no_header),
+            ("--skip", self.skip > 0),
+        ]
+        .into_iter()
+        .find_map(|(option, said)| said.then_some(option))
+    }
+
     /// The same, with what was said at the training where nothing is said now.
     pub fn or(mut self, training: &zoo::Reading) -> Self {
         let quote = |name: &String| Quotes::from_str(name, true).ok();

@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use csv::WriterBuilder;
 use serde_json::{Map, Value, json};
 
+use burn_zoo::uncertainty::ClassPrediction;
+
 use super::{
     Aligned,
     numbers::{fixed, significant},
@@ -59,7 +61,7 @@ impl<'a> Sink<'a> {
                 write!(
                     out,
                     "{{\"schema\":1,\"model\":{model},\"passes\":{},\"seed\":{},\"rows\":[",
-                    args.passes, args.seed
+                    args.sampling.passes, args.sampling.seed
                 )?;
             }
             Format::Table | Format::Jsonl => {}
@@ -129,4 +131,20 @@ fn csv_line<'a>(out: &mut dyn Write, cells: impl Iterator<Item = &'a str>) -> Re
     let mut writer = WriterBuilder::new().from_writer(Vec::new());
     writer.write_record(cells)?;
     Ok(out.write_all(&writer.into_inner().context("a record in memory")?)?)
+}
+
+/// The columns of a prediction of these classes.
+pub fn class_columns(classes: &[String]) -> Vec<String> {
+    let fixed = ["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from);
+    fixed.into_iter().chain(classes.iter().map(|class| format!("p_{class}"))).collect()
+}
+
+/// Their cells for each row.
+pub fn class_cells(classes: &ClassPrediction) -> impl Iterator<Item = Vec<Cell>> {
+    (0..classes.rows()).map(|row| {
+        let (p, class) = (classes.probabilities(row), classes.class(row));
+        let entropies = [classes.entropy(), classes.expected_entropy(), classes.mutual_information()];
+        let numbers = [&[p[class]], &entropies.map(|entropy| entropy[row])[..], p].concat();
+        [Cell::Class(class)].into_iter().chain(numbers.into_iter().map(Cell::Number)).collect()
+    })
 }

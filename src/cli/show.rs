@@ -4,8 +4,10 @@ use std::{io::Write, path::Path};
 
 use anyhow::Result;
 use burn_zoo::{
+    Rate,
     data::{Column, Transform},
-    zoo,
+    models::{Pool, Stage},
+    zoo::{self, AnyFile, Evaluation, ImageFile, ModelFile, Precision, Provenance, Weights},
 };
 use clap::ValueEnum;
 
@@ -41,14 +43,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             Ok(entry) => write!(out, "{}", entry.card())?,
             Err(_) => anyhow::bail!("{} has no card: only models of the zoo have", Path::new(&args.model).display()),
         },
-        Format::Text => text(&args.model, &file, out)?,
+        Format::Text => match &file {
+            AnyFile::Table(file) => of_table(&args.model, file, out)?,
+            AnyFile::Images(file) => of_images(&args.model, file, out)?,
+        },
     }
     Ok(())
 }
 
-fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
+fn of_table(name: &str, file: &ModelFile, out: &mut dyn Write) -> Result<()> {
     let (data, model) = (&file.data, &file.model);
-    let rates: Vec<String> = model.rates.iter().map(ToString::to_string).collect();
     let columns: Vec<String> = file.inputs.columns.iter().map(column).collect();
     writeln!(out, "{name}: predicts {} from {} columns of {}", file.target.name, columns.len(), data.names.join(", "))?;
     writeln!(out, "task      {}", model.task)?;
@@ -63,27 +67,79 @@ fn text(name: &str, file: &zoo::ModelFile, out: &mut dyn Write) -> Result<()> {
         if model.batch_norm { " with batch norm" } else { "" },
         model.activation,
         model.input_rate,
-        rates.join(", ")
+        listed(&model.rates)
     )?;
-    writeln!(
-        out,
-        "weights   {} parameters, {} bytes, sha256 {}",
-        file.weights.params, file.weights.bytes, file.weights.sha256
-    )?;
-    let [train, valid, test] = data.rows;
+    write_weights(&file.weights, out)?;
     let chose = if file.tau.is_some() { "the epoch and tau" } else { "the epoch" };
-    writeln!(out, "rows      {train} trained, {valid} chose {chose}, {test} test")?;
+    write_rows(data.rows, chose, out)?;
     if let Some(tau) = &file.tau {
         let sd: Vec<String> = tau.monte_carlo.iter().map(|tau| fixed(tau.sqrt().recip())).collect();
         let unit = if file.target.transform == Transform::Log { " of the logarithm" } else { "" };
         writeln!(out, "noise     constant, standard deviation {}{unit}", sd.join(", "))?;
     }
+    write_end(&file.provenance, &file.test, out)
+}
+
+fn of_images(name: &str, file: &ImageFile, out: &mut dyn Write) -> Result<()> {
+    let (data, model) = (&file.data, &file.model);
+    let [channels, height, width] = model.input;
+    let color = if channels == 1 { "grey" } else { "rgb" };
+    writeln!(out, "{name}: predicts the class of pictures of {}", data.source)?;
+    writeln!(out, "task      {}", model.task)?;
+    writeln!(out, "classes   {}", file.classes.join(", "))?;
+    writeln!(out, "pictures  {height} x {width} (height x width), {color}")?;
+    for (i, stage) in model.stages.iter().enumerate() {
+        writeln!(out, "{:<9} {}", if i == 0 { "stages" } else { "" }, of_stage(stage))?;
+    }
+    if model.depth_rate.get() > 0.0 {
+        writeln!(out, "{:<9} the last residual block is left out at rate {}", "", model.depth_rate)?;
+    }
     writeln!(
         out,
-        "made by   {} (burn-zoo {}, {})",
-        file.provenance.command, file.provenance.version, file.provenance.device
+        "head      {}hidden {:?}{}, {}, rates {} before, {} behind",
+        if model.global_pool { "of the means of the channels, " } else { "" },
+        model.hidden,
+        if model.batch_norm { " with batch norm" } else { "" },
+        model.activation,
+        model.input_rate,
+        listed(&model.rates)
     )?;
-    let Some(test) = &file.test else { return Ok(()) };
+    write_weights(&file.weights, out)?;
+    write_rows(data.rows, "the epoch", out)?;
+    write_end(&file.provenance, &file.test, out)
+}
+
+/// A stage of convolutions, in the words of its settings.
+fn of_stage(stage: &Stage) -> String {
+    let many = if stage.repeats > 1 { format!("{} x ", stage.repeats) } else { String::new() };
+    let residual = if stage.residual { " residual" } else { "" };
+    let pool = match stage.pool {
+        Pool::None => String::new(),
+        pool => format!(", pool {}", String::from(pool)),
+    };
+    format!(
+        "{many}{} channels@{}{residual}, {}{pool}, dropout {}",
+        stage.channels, stage.kernel, stage.activation, stage.dropout
+    )
+}
+
+fn listed(rates: &[Rate]) -> String {
+    rates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn write_weights(weights: &Weights, out: &mut dyn Write) -> Result<()> {
+    let half = if weights.dtype == Precision::F16 { " (f16)" } else { "" };
+    let Weights { params, bytes, sha256, .. } = weights;
+    Ok(writeln!(out, "weights   {params} parameters, {bytes} bytes{half}, sha256 {sha256}")?)
+}
+
+fn write_rows([train, valid, test]: [usize; 3], chose: &str, out: &mut dyn Write) -> Result<()> {
+    Ok(writeln!(out, "rows      {train} trained, {valid} chose {chose}, {test} test")?)
+}
+
+fn write_end(made: &Provenance, test: &Option<Evaluation>, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "made by   {} (burn-zoo {}, {})", made.command, made.version, made.device)?;
+    let Some(test) = test else { return Ok(()) };
     let intervals = test.interval.map_or(String::new(), |level| format!(", {} % intervals", level * 100.0));
     writeln!(out, "test      {} passes{intervals}", test.passes)?;
     Ok(write_evaluation(test, out)?)

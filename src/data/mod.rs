@@ -20,7 +20,8 @@ pub use scaler::Scaler;
 pub(crate) use schema::Scale;
 pub use schema::{BadCell, Binding, Column, Ignored, Remark, Schema};
 pub use settings::{
-    ClassWeights, ColumnKind, DataSettings, Missing, MissingTarget, SplitBy, TaskChoice, Transform, Unseen,
+    ClassWeights, ColumnKind, DataSettings, ImageDataSettings, Missing, MissingTarget, SplitBy, TaskChoice, Transform,
+    Unseen,
 };
 pub use split::{SPLIT, Split};
 pub use table::{BUILT_IN, BuiltIn, Table, find, sha256};

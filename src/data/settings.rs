@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::split::{SPLIT, check_shares};
+use super::{
+    image::ImageReading,
+    split::{SPLIT, check_shares},
+};
 use crate::error::{Error, Result};
 
 /// What happens to the data before a training.
@@ -70,6 +73,33 @@ impl DataSettings {
             return Err(Error::config("split_by", "stratified", "another with task = regression"));
         }
         Ok(())
+    }
+}
+
+/// What happens to pictures before a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageDataSettings {
+    /// The shares of pictures that train, validate and test. An official test part stays one; the others are then dealt out to the first two by their shares.
+    pub split: [f64; 3],
+    /// How they are read.
+    #[serde(flatten)]
+    pub reading: ImageReading,
+}
+
+impl Default for ImageDataSettings {
+    fn default() -> Self {
+        Self { split: SPLIT, reading: ImageReading::default() }
+    }
+}
+
+impl ImageDataSettings {
+    /// That the settings say something that can be done.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the setting's name.
+    pub fn check(&self) -> Result<()> {
+        check_shares(self.split)?;
+        self.reading.check()
     }
 }
 

@@ -41,6 +41,21 @@ impl Split {
     /// As [`random`](Self::random).
     pub fn stratified(classes: &[usize], shares: [f64; 3], split_key: Key) -> Result<Self> {
         check_shares(shares)?;
+        Self::by_class(classes, shares, split_key).whole(shares, classes.len(), "rows by class")
+    }
+
+    /// The same where the rows that test are others, so many of them: the first two shares alone count.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn stratified_beside(classes: &[usize], shares: [f64; 3], test: usize, split_key: Key) -> Result<Self> {
+        check_shares(shares)?;
+        let both = shares[0] + shares[1];
+        let split = Self::by_class(classes, [shares[0] / both, shares[1] / both, 0.0], split_key);
+        Self { test: (0..test).collect(), ..split }.whole(shares, classes.len(), "rows by class")
+    }
+
+    fn by_class(classes: &[usize], shares: [f64; 3], split_key: Key) -> Self {
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
         let mut owed = [0.0; 3];
         let mut rows_of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -58,7 +73,7 @@ impl Split {
             let order = split_key.fold_str("part").fold(i as u64).permutation(part.len());
             *part = order.iter().map(|&i| part[i]).collect();
         }
-        split.whole(shares, classes.len(), "rows by class")
+        split
     }
 
     /// The same for whole groups: rows of one group stay together.

@@ -259,6 +259,11 @@ impl Stage {
             }
             let size = |size: usize| (size + 2 * self.padding - self.kernel) / stride + 1;
             (channels, height, width) = (self.channels, size(height), size(width));
+            if !fits([channels, height, width]) {
+                let expected =
+                    format!("a map of at most {MOST_OF_MAP} numbers: {channels} x {height} x {width} are more");
+                return bad("channels", channels, expected);
+            }
             if self.residual && before != [channels, height, width] {
                 let [c, h, w] = before;
                 let setting = if c == channels { "padding" } else { "channels" };
@@ -336,8 +341,8 @@ impl CnnConfig {
     /// [`Error::Config`] with the stage named, such as `stages.1.kernel`, where a size is zero or does not fit the map, or a residual stage changes the shape;
     /// and as [`MlpConfig::check`] for the head.
     pub fn check(&self) -> Result<()> {
-        if self.input.contains(&0) || self.input.iter().any(|&size| size > MOST_OF_PICTURE) {
-            let expected = format!("channels, height and width of 1 to {MOST_OF_PICTURE}");
+        if self.input.contains(&0) || !fits(self.input) {
+            let expected = format!("channels, height and width of at least 1, and at most {MOST_OF_MAP} numbers");
             return Err(Error::config("input", format!("{:?}", self.input), expected));
         }
         if self.stages.len() > MOST_STAGES {
@@ -378,6 +383,12 @@ impl CnnConfig {
             Ok(shapes)
         };
         self.stages.iter().enumerate().map(each).collect()
+    }
+
+    /// The numbers of a picture, or of the largest map behind the convolutions of a stage.
+    pub(crate) fn largest_map(&self) -> usize {
+        let maps = self.shapes().unwrap_or_default().into_iter().map(|[map, _]| map);
+        maps.chain([self.input]).map(|map| map.iter().product()).max().expect("a picture")
     }
 
     fn head(&self, shapes: &[[[usize; 3]; 2]]) -> MlpConfig {
@@ -595,12 +606,17 @@ impl Cnn {
     }
 }
 
+/// Whether a map is one that can be computed with.
+fn fits(shape: [usize; 3]) -> bool {
+    shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size)).is_some_and(|n| n <= MOST_OF_MAP)
+}
+
 /// More are a mistake.
 const MOST_STAGES: usize = 100;
 /// Of a stage: channels, kernel, stride, padding, repeats.
 const MOST_OF_STAGE: usize = 1 << 16;
-/// Of a picture: channels, height, width.
-const MOST_OF_PICTURE: usize = 1 << 16;
+/// Of a picture, or of a map that is made of one: 1 GiB.
+const MOST_OF_MAP: usize = 1 << 28;
 /// What no single machine trains: a wrong digit, found before it is allocated.
 const MOST_PARAMETERS: usize = 1 << 31;
 /// Rows of a folded batch: beyond some hundred pictures, a larger convolution is not a faster one.

@@ -78,6 +78,11 @@ impl MonteCarlo {
         Self { chunk: rows, ..self }
     }
 
+    /// The same, of a model whose rows are so large that no more than these may be in a forward pass.
+    pub(crate) fn chunk_within(self, rows: usize) -> Self {
+        Self { chunk: self.chunk.min(rows), ..self }
+    }
+
     /// At most so many bytes for samples (default 512 MiB): chunks are cut smaller where they would not fit, and a regression keeps its
     /// samples, which intervals and likelihoods need, only while they fit. A chunk has at least one row, and a pass costs some hundred bytes besides.
     pub fn memory(self, bytes: usize) -> Self {

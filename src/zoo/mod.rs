@@ -1,12 +1,20 @@
 //! Trained models: those that come with this crate, and those that you saved.
 //!
-//! A model is weights *and* preprocessing: raw rows in, predictions with uncertainty in the target's unit out.
+//! A model is weights *and* preprocessing: raw rows or pictures in, predictions with uncertainty in the target's unit out.
 
-mod file;
-mod model;
+mod description;
+mod images;
+mod scores;
+mod table;
+mod weights;
 
-pub use file::{Data, Evaluation, ModelFile, Provenance, Reading, Scaling, Scores, Tau, Weights};
-pub use model::{Features, MODEL_TOML, Model, Rows, WEIGHTS};
+pub use description::{MODEL_TOML, Provenance};
+pub use images::{ImageFile, ImageModel, Pictures};
+pub use scores::{Evaluation, Scores};
+pub use table::{Data, Features, Model, ModelFile, Reading, Rows, Scaling, Tau};
+pub use weights::{Precision, WEIGHTS, Weights};
+
+use std::path::Path;
 
 use burn::tensor::Device;
 
@@ -59,12 +67,20 @@ pub fn find(name: &str) -> Result<&'static Entry> {
 }
 
 impl Entry {
-    /// What is written about the model: settings, scaling, claims, provenance.
+    /// What is written about a model of tables: settings, scaling, claims, provenance.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn file(&self) -> Result<ModelFile> {
+        ModelFile::read(self.toml, self.path())
+    }
+
+    /// What is written about the model, whatever its family.
     ///
     /// # Errors
     /// None for the models of this crate: a test reads them all.
-    pub fn file(&self) -> Result<ModelFile> {
-        ModelFile::read(self.toml, std::path::Path::new(self.name))
+    pub fn describe(&self) -> Result<AnyFile> {
+        AnyFile::read(self.toml, self.path())
     }
 
     /// The card of the model's family, in Markdown.
@@ -72,11 +88,108 @@ impl Entry {
         self.card
     }
 
-    /// The model on a device.
+    /// The model of tables on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load(&self, device: &Device) -> Result<Model> {
+        Model::from_parts(self.file()?, self.weights, self.path(), device)
+    }
+
+    /// The model of pictures on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_images(&self, device: &Device) -> Result<ImageModel> {
+        ImageModel::from_parts(ImageFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
+    /// The model on a device, whatever its family.
     ///
     /// # Errors
     /// None for the models of this crate: a test loads them all.
-    pub fn load(&self, device: &Device) -> Result<Model> {
-        Model::from_parts(self.file()?, self.weights, std::path::Path::new(self.name), device)
+    pub fn open(&self, device: &Device) -> Result<AnyModel> {
+        AnyModel::from_parts(self.describe()?, self.weights, self.path(), device)
+    }
+
+    fn path(&self) -> &'static Path {
+        Path::new(self.name)
+    }
+}
+
+/// Everything about a model of any family but its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnyFile {
+    /// Of tables.
+    Table(ModelFile),
+    /// Of pictures.
+    Images(ImageFile),
+}
+
+impl AnyFile {
+    /// Reads the text of a `model.toml` that was found at `path`.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read`] and [`ImageFile::read`].
+    pub fn read(text: &str, path: &Path) -> Result<Self> {
+        match description::family(text, path)?.as_deref() {
+            Some("mlp") | None => ModelFile::read(text, path).map(Self::Table),
+            Some("cnn") => ImageFile::read(text, path).map(Self::Images),
+            Some(other) => Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn"]).to_string())),
+        }
+    }
+
+    /// Reads the `model.toml` of a model that was saved in `directory`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be read; as [`read`](Self::read).
+    pub fn open(directory: &Path) -> Result<Self> {
+        Self::read(&description::text(directory)?, &directory.join(MODEL_TOML))
+    }
+
+    /// The text of `model.toml`.
+    pub fn to_toml(&self) -> String {
+        match self {
+            Self::Table(file) => file.to_toml(),
+            Self::Images(file) => file.to_toml(),
+        }
+    }
+}
+
+/// A trained model of any family, with its preprocessing.
+#[derive(Clone, Debug)]
+pub enum AnyModel {
+    /// Of tables.
+    Table(Model),
+    /// Of pictures.
+    Images(ImageModel),
+}
+
+impl AnyModel {
+    /// Opens a model that was saved in `directory`.
+    ///
+    /// # Errors
+    /// As [`Model::open`] and [`ImageModel::open`].
+    pub fn open(directory: &Path, device: &Device) -> Result<Self> {
+        let (file, (weights, path)) = (AnyFile::open(directory)?, weights::read(directory)?);
+        Self::from_parts(file, &weights, &path, device)
+    }
+
+    /// Saves the model as a new directory: whole, or not at all.
+    ///
+    /// # Errors
+    /// As [`Model::save`] and [`ImageModel::save`].
+    pub fn save(&self, directory: &Path, others: &[(&str, String)]) -> Result<()> {
+        match self {
+            Self::Table(model) => model.save(directory, others),
+            Self::Images(model) => model.save(directory, others),
+        }
+    }
+
+    fn from_parts(file: AnyFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
+        match file {
+            AnyFile::Table(file) => Model::from_parts(file, weights, path, device).map(Self::Table),
+            AnyFile::Images(file) => ImageModel::from_parts(file, weights, path, device).map(Self::Images),
+        }
     }
 }

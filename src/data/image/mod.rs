@@ -15,7 +15,7 @@ mod source;
 
 pub use augment::{Augmentation, rotated};
 pub use digits::digits;
-pub use folder::read_images;
+pub use folder::{PictureFile, ReadPicture, find_pictures, read_images, read_pictures};
 pub use idx::read_idx;
 pub use normalisation::Normalisation;
 pub use reading::{Alpha, BadFiles, Color, ImageReading};

@@ -15,7 +15,7 @@ use super::{
         decode::{self, Header},
         reading::room,
     },
-    Named,
+    PictureFile, ReadPicture,
 };
 use crate::{
     data::sha256,
@@ -194,54 +194,60 @@ fn labelled(
 
 /// What was done to make pictures alike.
 fn remarks(kept: &[(&Candidate, Look)], shape: [usize; 3], reading: &ImageReading) -> Vec<String> {
-    let [channels, height, width] = shape;
-    let those = |is: &dyn Fn(&Header) -> bool| -> Vec<String> {
-        kept.iter().filter(|(_, look)| is(&look.header)).map(|(file, _)| file.name.clone()).collect()
-    };
-    let mut remarks = Vec::new();
-    let mut remark = |names: &[String], what: String| {
-        if !names.is_empty() {
-            remarks.push(format!(
-                "{} of {} {what}: {}",
-                names.len(),
-                counted(kept.len(), "picture"),
-                some(names, 3, ", ")
-            ));
+    let mut names: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    for (file, look) in kept {
+        for change in changes(&look.header, shape, reading) {
+            names.entry(change).or_default().push(file.name.clone());
         }
-    };
-    let scaled = those(&|header| header.size != [height, width]);
-    remark(&scaled, format!("scaled to {height} x {width} (height x width), proportions kept, black beside them"));
-    let (grey, color) = (those(&|header| header.grey), those(&|header| !header.grey));
-    match (channels, color.is_empty()) {
-        (3, false) => remark(&grey, "stored as grey, read as red, green and blue like the others".to_string()),
-        (1, false) => remark(&color, "stored in colour, read as grey".to_string()),
-        _ => {}
     }
+    let all_grey = kept.iter().all(|(_, look)| look.header.grey);
+    names.retain(|(kind, _), _| *kind != GREY || !all_grey);
+    let of = counted(kept.len(), "picture");
+    names.iter().map(|((_, what), names)| format!("{} of {of} {what}: {}", names.len(), some(names, 3, ", "))).collect()
+}
+
+/// Of [`changes`]: from grey to colour.
+const GREY: usize = 1;
+
+/// What is done to make a picture one of this shape: in which order it is told, and what.
+fn changes(header: &Header, shape: [usize; 3], reading: &ImageReading) -> Vec<(usize, String)> {
+    let [channels, height, width] = shape;
     let ground = match reading.alpha {
         Alpha::Black => "laid on black",
         Alpha::White => "laid on white",
         Alpha::Drop => "read without it",
     };
-    remark(&those(&|header| header.alpha), format!("with transparency, {ground}"));
-    remark(&those(&|header| header.turned), "turned upright, as their EXIF orientation says".to_string());
-    remarks
+    let scaled = format!("scaled to {height} x {width} (height x width), proportions kept, black beside them");
+    let told = [
+        (header.size != [height, width], scaled),
+        (channels == 3 && header.grey, "stored as grey, read as red, green and blue like the others".to_string()),
+        (channels == 1 && !header.grey, "stored in colour, read as grey".to_string()),
+        (header.alpha, format!("with transparency, {ground}")),
+        (header.turned, "turned upright, as their EXIF orientation says".to_string()),
+    ];
+    told.into_iter().enumerate().filter(|(_, (is, _))| *is).map(|(kind, (_, what))| (kind, what)).collect()
 }
 
-pub(super) fn read_images(path: &Path, reading: &ImageReading) -> Result<Vec<Named>> {
-    let mut walk = Walk::default();
-    if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-        walk.folder(path, "", &mut Vec::new(), false)?;
-        if walk.pictures.is_empty() {
-            return Err(Error::Data { place: path.display().to_string(), reason: "no pictures here".to_string() });
-        }
-    } else {
-        walk.pictures.push((path.display().to_string(), path.to_path_buf()));
+pub(super) fn find_pictures(path: &Path) -> Result<Vec<PictureFile>> {
+    if !fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+        return Ok(vec![PictureFile { name: path.display().to_string(), path: path.to_path_buf() }]);
     }
-    let picture = |path: &Path| -> Result<Images, String> {
-        let (shape, values) = decode::decode(&whole(path)?, reading)?;
-        Images::new(shape, values).map_err(|error| error.to_string())
+    let mut walk = Walk::default();
+    walk.folder(path, "", &mut Vec::new(), false)?;
+    match walk.pictures.is_empty() {
+        true => Err(Error::Data { place: path.display().to_string(), reason: "no pictures here".to_string() }),
+        false => Ok(walk.pictures.into_iter().map(|(name, path)| PictureFile { name, path }).collect()),
+    }
+}
+
+pub(super) fn read_pictures(files: &[PictureFile], reading: &ImageReading) -> Vec<ReadPicture> {
+    let picture = |file: &PictureFile| {
+        let bytes = whole(&file.path)?;
+        let (shape, values) = decode::decode(&bytes, reading)?;
+        let changes = changes(&decode::header(&bytes)?, shape, reading).into_iter().map(|(_, what)| what).collect();
+        Ok((Images::new(shape, values).map_err(|error| error.to_string())?, changes))
     };
-    Ok(walk.pictures.into_par_iter().map(|(name, path)| (name, picture(&path))).collect())
+    files.par_iter().map(picture).collect()
 }
 
 impl Walk {

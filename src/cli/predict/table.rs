@@ -1,4 +1,4 @@
-//! `burn-zoo predict`: a table in, the same table with predictions and their uncertainty out.
+//! Rows of a table in, the same rows with predictions out.
 
 use std::{collections::HashSet, io::Write};
 
@@ -13,86 +13,14 @@ use burn_zoo::{
     uncertainty::{MonteCarlo, Prediction},
     zoo::{Features, Model},
 };
-use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 
-use super::{
-    OnDevice, Usage, idle_interval,
+use super::super::{
     notes::Words,
-    numbers::{bytes, level, passes, whole},
-    open,
     progress::Rows,
-    reading::Reading,
-    records::{Cell, Format, Sink},
+    records::{Cell, Sink, class_cells, class_columns},
     tables::shown,
 };
-
-/// Predict the rows of a table, with uncertainty
-///
-/// Reads CSV and its kin, gzipped or not: delimiter and decimal comma are found
-/// out, or refused with the option that says them. Columns are matched by name,
-/// in any order; columns that the model does not use are passed through. Of
-/// numbers it adds mean, sd (total), sd_epistemic (networks disagree),
-/// sd_aleatoric (noise of the data), lower and upper, all in the target's unit;
-/// of classes class, probability, entropy, expected_entropy and
-/// mutual_information (nats), and p_CLASS for each. The column outside names
-/// the cells beyond what the training saw. The same arguments give the same
-/// bytes. A header without rows is answered by a header without rows.
-#[derive(clap::Args)]
-pub struct Args {
-    /// A model of the zoo, or a directory that `train` wrote
-    pub model: String,
-    /// A file with a table, or - for standard input
-    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
-    input: String,
-    /// The number of sampled networks
-    #[arg(long, default_value_t = 50, value_parser = passes)]
-    pub passes: u32,
-    /// The probability, between 0 and 1, that an interval shall hold; may be
-    /// given several times [default: 0.9]
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
-    interval: Vec<f64>,
-    /// How to write the predictions
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// What to do with a row that cannot be predicted
-    #[arg(long, value_enum, default_value_t)]
-    pub on_error: OnError,
-    /// Draws the networks: a whole number
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole)]
-    pub seed: u64,
-    /// At most so many bytes for samples, such as 65536, 512M or 2G, and a row at
-    /// least; smaller blocks, same numbers
-    #[arg(long, default_value = "512M", value_parser = bytes)]
-    memory: usize,
-    /// Leave out the columns that the model does not use
-    #[arg(long)]
-    pub no_passthrough: bool,
-    /// Say nothing but errors on standard error
-    #[arg(long, short)]
-    quiet: bool,
-    #[command(flatten)]
-    device: OnDevice,
-    #[command(flatten)]
-    reading: Reading,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum OnError {
-    /// Stop with an error that names it; rows before it are written
-    #[default]
-    Fail,
-    /// Leave it out, and count it on standard error
-    Skip,
-    /// Write it without a prediction, and the reason into a column error
-    Mark,
-}
-
-impl Args {
-    /// The levels of the intervals.
-    fn levels(&self) -> &[f64] {
-        if self.interval.is_empty() { &[0.9] } else { &self.interval }
-    }
-}
+use super::{Args, Count, OnError, twice};
 
 /// Rows that are read, predicted and written at a time.
 const BLOCK: usize = 4096;
@@ -100,30 +28,24 @@ const BLOCK: usize = 4096;
 const CELLS: usize = 1 << 19;
 
 /// Reads, predicts and writes block by block.
-pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let model = open(&args.model, args.device.spec())?;
-    if let Some(level) = twice(&args.interval.iter().map(ToString::to_string).collect::<Vec<_>>()) {
-        return Err(Usage(format!("--interval {level} is given twice")).into());
-    }
+pub fn run(args: &Args, model: &Model, words: &mut Words, out: &mut dyn Write) -> Result<()> {
     let name = shown(&args.input);
     let reading = args.reading.clone().or(&model.file().data.reading);
     let mut reader = reading.open(&args.input, &model.file().data.settings.missing_values)?;
-    let mut words = Words::new(args.quiet);
     reader.notes().iter().for_each(|note| words.say(&format!("{name}: {note}")));
     let dialect = reader.dialect().clone();
-    let header = if dialect.header { reader.columns().to_vec() } else { by_position(&model, reader.columns(), name)? };
+    let header = if dialect.header { reader.columns().to_vec() } else { by_position(model, reader.columns(), name)? };
     if !dialect.header && model.file().data.reading.columns == Some(header.len() + 1) {
         words.say(&format!("{name}: one column less than the training table: taken to be `{}`", model.target().name));
     }
-    args.interval.first().and_then(|&level| idle_interval(&model, level)).iter().for_each(|note| words.say(note));
     let binding = model.schema().bind(&header, name)?;
-    let columns = Columns::new(&model, &header, &binding, args).with_context(|| name.to_string())?;
-    words.extra_columns(&model, &header, args);
+    let columns = Columns::new(model, &header, &binding, args).with_context(|| name.to_string())?;
+    words.extra_columns(model, &header, args);
 
-    let monte_carlo = MonteCarlo::new(args.passes as usize).seed(args.seed).memory(args.memory);
-    let job = Job { model: &model, monte_carlo, binding: &binding, dialect: &dialect, columns: &columns, name, args };
+    let monte_carlo = args.sampling.monte_carlo();
+    let job = Job { model: model, monte_carlo, binding: &binding, dialect: &dialect, columns: &columns, name, args };
     let mut sink = Sink::new(args, &columns.names, &model.target().classes, out)?;
-    let mut progress = Rows::new(args.quiet);
+    let mut progress = Rows::new(args.sampling.quiet);
     let mut count = Count::default();
     let mut records = reader.records();
     let block_rows = BLOCK.min(CELLS / header.len().max(1)).max(1);
@@ -137,7 +59,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
                     Err(error) => broken = Some(error),
                 }
             }
-            job.predict(&block, &mut sink, &mut words, &mut count)?;
+            job.predict(&block, &mut sink, words, &mut count)?;
             sink.flush()?;
             progress.add(block.len());
             if let Some(error) = broken {
@@ -187,14 +109,6 @@ struct Job<'a> {
     columns: &'a Columns,
     name: &'a str,
     args: &'a Args,
-}
-
-/// What became of the rows.
-#[derive(Default)]
-pub struct Count {
-    pub rows: usize,
-    pub bad: usize,
-    pub outside: usize,
 }
 
 impl Job<'_> {
@@ -300,10 +214,7 @@ impl Columns {
     fn new(model: &Model, header: &[String], binding: &Binding, args: &Args) -> Result<Self> {
         let (mut names, mut noise) = (Vec::new(), true);
         if model.target().is_classes() {
-            names.extend(
-                ["class", "probability", "entropy", "expected_entropy", "mutual_information"].map(String::from),
-            );
-            names.extend(model.target().classes.iter().map(|class| format!("p_{class}")));
+            names = class_columns(&model.target().classes);
         } else if model.mlp().task() == (Task::Regression { targets: 1, noise: Noise::None }) {
             noise = false; // an interval would be too narrow by all of it
             names.extend(["mean", "sd_epistemic"].map(String::from));
@@ -336,14 +247,7 @@ impl Columns {
     fn numbers(&self, prediction: &Prediction, args: &Args) -> burn_zoo::Result<Vec<Vec<Cell>>> {
         let numbers = |numbers: Vec<f64>| numbers.into_iter().map(Cell::Number);
         match prediction {
-            Prediction::Classes(classes) => Ok((0..classes.rows())
-                .map(|row| {
-                    let (p, class) = (classes.probabilities(row), classes.class(row));
-                    let entropies = [classes.entropy(), classes.expected_entropy(), classes.mutual_information()];
-                    let entropies = entropies.map(|entropy| entropy[row]);
-                    [Cell::Class(class)].into_iter().chain(numbers([&[p[class]], &entropies[..], p].concat())).collect()
-                })
-                .collect()),
+            Prediction::Classes(classes) => Ok(class_cells(classes).collect()),
             Prediction::Regression(regression) if !self.noise => Ok((0..regression.rows())
                 .map(|row| numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect())
                 .collect()),
@@ -362,10 +266,4 @@ impl Columns {
             Prediction::MultiLabel(_) => unreachable!("no table trains a predictor of labels"),
         }
     }
-}
-
-/// The first item that was there before.
-fn twice(items: &[String]) -> Option<&String> {
-    let mut seen = HashSet::new();
-    items.iter().find(|item| !seen.insert(*item))
 }

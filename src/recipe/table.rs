@@ -1,4 +1,4 @@
-//! From a table to a model: read, split, scale, train, fit the noise, judge.
+//! From a table to a model.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::DefaultHasher},
@@ -8,6 +8,7 @@ use std::{
 
 use burn::tensor::Device;
 
+use super::{BURN, INTERVAL, Outcome, PASSES, class_targets, frequencies};
 use crate::{
     data::{
         ClassWeights, ColumnKind, DataSettings, Found, Frame, Ignored, LARGEST, Missing, Remark, Scale, Scaler, Schema,
@@ -17,15 +18,10 @@ use crate::{
     key::{Key, MASK_SCHEME},
     models::{Noise, Task},
     settings::Settings,
-    train::{self, Epoch, Examples, Progress},
+    train::{self, Examples, Progress},
     uncertainty::MonteCarlo,
     zoo::{Data, Features, Model, ModelFile, Provenance, Reading, Scaling, Tau, Weights},
 };
-
-/// Passes of the Monte Carlo prediction that tau is fitted to and the test part is judged by.
-pub const PASSES: usize = 50;
-/// The level of the interval that the test part is judged by.
-pub const INTERVAL: f64 = 0.9;
 
 /// What a table is called, and what came before the training.
 #[derive(Clone, Debug)]
@@ -40,17 +36,6 @@ pub struct Origin {
     pub command: String,
     /// The device's name.
     pub device: String,
-}
-
-/// A trained model, and how it got there.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// With its scores on the test part.
-    pub model: Model,
-    /// The epochs that were run.
-    pub curve: Vec<Epoch>,
-    /// Which rows of the table did what.
-    pub split: Split,
 }
 
 /// A table that is ready to train on: what its columns are, which rows do what, what is predicted.
@@ -307,28 +292,13 @@ fn drop_missing(frame: &Frame, schema: &Schema, split: &mut Split) -> Result<Opt
 fn copies(frame: &Frame, schema: &Schema, target: &Target, split: &Split) -> Option<String> {
     let at: HashMap<&str, usize> = frame.columns().iter().map(String::as_str).zip(0..).collect();
     let places: Vec<usize> = schema.names().chain([target.name.as_str()]).map(|name| at[name]).collect();
-    let mut parts: HashMap<u64, [usize; 3]> = HashMap::new();
-    let of_row = |row: usize| {
+    let of_row = |&row: &usize| {
         let mut hasher = DefaultHasher::new(); // the same keys in every run
         places.iter().for_each(|&at| frame.cell(row, at).hash(&mut hasher));
         hasher.finish()
     };
-    for (part, rows) in split.parts().into_iter().enumerate() {
-        rows.iter().for_each(|&row| parts.entry(of_row(row)).or_default()[part] += 1);
-    }
-    let all: usize = parts.values().map(|counts| counts.iter().sum::<usize>() - 1).sum();
-    if all == 0 {
-        return None;
-    }
-    let seen = |part: usize| parts.values().filter(|counts| counts[0] > 0).map(|counts| counts[part]).sum::<usize>();
-    Some(format!(
-        "{all} rows are copies of others in all that is read: {} of {} test rows and {} of {} validation rows also stand in \
-         the training part",
-        seen(2),
-        split.test.len(),
-        seen(1),
-        split.valid.len()
-    ))
+    let parts = split.parts().map(|rows| rows.iter().map(of_row).collect());
+    super::copies("rows are copies of others in all that is read", parts)
 }
 
 /// Which levels the training part lacks: how many cells, and the first names of the alphabet.
@@ -469,13 +439,6 @@ fn weights(
 /// The greatest weight of a row: sums of them are still numbers.
 const MOST_WEIGHT: f32 = 1e30;
 
-/// The share of each class.
-fn frequencies(of_rows: &[usize], classes: usize) -> Vec<f64> {
-    let mut counts = vec![0.0; classes];
-    of_rows.iter().for_each(|&class| counts[class] += 1.0);
-    counts.iter().map(|count| count / of_rows.len() as f64).collect()
-}
-
 impl Prepared {
     /// Trains, fits the noise's precision tau to the validation part, which also stopped the training, and looks at the test part once, at the end.
     ///
@@ -529,7 +492,7 @@ impl Prepared {
             train: settings.train.clone(),
             scaling,
             tau: None,
-            weights: Weights { params: 0, bytes: 0, sha256: String::new() },
+            weights: Weights::default(),
             test: None,
         };
         let monte_carlo = MonteCarlo::new(PASSES);
@@ -554,16 +517,12 @@ impl Prepared {
     fn examples(&self, part: usize, scaling: &Scaling) -> Result<Examples> {
         let (features, targets) = &self.parts[part];
         let inputs = features.iter().flat_map(|row| scaling.features.apply(row)).collect();
-        let targets = match (targets, self.task) {
-            (Targets::Numbers(numbers), _) => transformed(numbers, self.target.transform)
+        let targets = match targets {
+            Targets::Numbers(numbers) => transformed(numbers, self.target.transform)
                 .chunks(1)
                 .flat_map(|row| scaling.targets.apply(row).collect::<Vec<_>>())
                 .collect(),
-            (Targets::Classes(classes), Task::Binary) => classes.iter().map(|&class| class as f32).collect(),
-            (Targets::Classes(classes), _) => {
-                let n = self.target.classes.len();
-                classes.iter().flat_map(|&class| (0..n).map(move |i| f32::from(u8::from(i == class)))).collect()
-            }
+            Targets::Classes(classes) => class_targets(classes, self.target.classes.len()),
         };
         let examples = Examples::new(inputs, targets, features.rows())?;
         match &self.weights {
@@ -572,6 +531,3 @@ impl Prepared {
         }
     }
 }
-
-/// The version of Burn that this crate is built on.
-const BURN: &str = "0.22.1";

@@ -1,32 +1,18 @@
 //! A trained model with its preprocessing.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, ops::Range, path::Path};
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    store::{ModuleSnapshot, ModuleStore, SafetensorsStore},
-    tensor::{DType, Device, Tensor, TensorData},
-};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::file::{Evaluation, ModelFile, Scores, Weights};
+use super::file::{ModelFile, Tau};
 use crate::{
-    data::{Frame, Missing, MissingTarget, Remark, Schema, Target, Targets, Transform, sha256},
+    data::{Frame, Missing, MissingTarget, Remark, Schema, Target, Targets, Transform},
     error::{Error, Result},
     key::Key,
     models::Mlp,
     uncertainty::{ClassPrediction, MonteCarlo, Prediction, RegressionPrediction},
+    zoo::{Evaluation, Scores, Weights, weights},
 };
-
-/// The name of the file that describes a saved model.
-pub const MODEL_TOML: &str = "model.toml";
-/// The name of the file with its weights.
-pub const WEIGHTS: &str = "weights.safetensors";
 
 /// A trained model with its preprocessing: raw rows in, predictions in the target's unit out.
 #[derive(Clone, Debug)]
@@ -42,9 +28,7 @@ impl Model {
     /// # Panics
     /// When it is used, if the network is not the one described.
     pub fn new(mut file: ModelFile, mlp: Mlp, device: &Device) -> Self {
-        let bytes = to_bytes(&mlp);
-        let params = file.model.parameters().expect("the network fits into this machine");
-        file.weights = Weights { params, bytes: bytes.len(), sha256: sha256(&bytes) };
+        (_, file.weights) = Weights::pack(&mlp, file.model.parameters(), file.weights.dtype);
         Self { file, mlp, device: device.clone() }
     }
 
@@ -59,37 +43,15 @@ impl Model {
     /// # Errors
     /// [`Error::Io`] for a file that cannot be read; [`Error::Model`] for one that is not what it should be.
     pub fn open(directory: &Path, device: &Device) -> Result<Self> {
-        let (file, weights) = (ModelFile::open(directory)?, directory.join(WEIGHTS));
-        Self::from_parts(file, &fs::read(&weights).map_err(Error::io(&weights))?, &weights, device)
+        let (file, (weights, path)) = (ModelFile::open(directory)?, weights::read(directory)?);
+        Self::from_parts(file, &weights, &path, device)
     }
 
     /// A model of its description and the bytes of its weights, which were found at `path`.
-    pub(crate) fn from_parts(file: ModelFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
-        let bad = |reason: String| Error::Model { path: path.to_path_buf(), reason };
-        if sha256(weights) != file.weights.sha256 {
-            return Err(bad("damaged: sha256 is not the one in model.toml".to_string()));
-        }
-        // Before anything of the described size is allocated.
-        let params = file.model.parameters().filter(|&params| params <= weights.len() / size_of::<f32>());
-        match params {
-            Some(params) if (params, weights.len()) == (file.weights.params, file.weights.bytes) => {}
-            Some(params) => {
-                let found = format!("{params} parameters in {} bytes", weights.len());
-                let expected = format!("{} in {}", file.weights.params, file.weights.bytes);
-                return Err(bad(format!("{found}: the description claims {expected}")));
-            }
-            None => return Err(bad(format!("{} bytes: too few for the network described", weights.len()))),
-        }
-        let mut mlp = file.model.init(device, Key::new(0));
-        let mut store = SafetensorsStore::from_bytes(Some(weights.to_vec()));
-        check_tensors(&mlp, &mut store).map_err(bad)?;
-        mlp.load_from(&mut store).map_err(|error| bad(error.to_string()))?;
-        let mut parameters = Parameters::default();
-        mlp.visit(&mut parameters);
-        match parameters.infinite {
-            Some(name) => Err(bad(format!("`{name}` holds a number that is not finite"))),
-            None => Ok(Self { file, mlp, device: device.clone() }),
-        }
+    pub(in crate::zoo) fn from_parts(file: ModelFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
+        let init = || file.model.init(device, Key::new(0));
+        let mlp = file.weights.unpack(weights, path, file.model.parameters(), init)?;
+        Ok(Self { file, mlp, device: device.clone() })
     }
 
     /// Saves the model as a new directory: whole, or not at all.
@@ -97,23 +59,8 @@ impl Model {
     /// # Errors
     /// [`Error::Model`] if there is something at `directory`; [`Error::Io`].
     pub fn save(&self, directory: &Path, others: &[(&str, String)]) -> Result<()> {
-        if directory.exists() {
-            let reason = "there is something already: choose a new directory".to_string();
-            return Err(Error::Model { path: directory.to_path_buf(), reason });
-        }
-        let name = directory.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = directory.with_file_name(format!(".{name}.{}", std::process::id()));
-        let write = |path: PathBuf, bytes: &[u8]| fs::write(&path, bytes).map_err(Error::io(path));
-        let whole = || {
-            fs::create_dir_all(&temporary).map_err(Error::io(directory))?;
-            write(temporary.join(WEIGHTS), &to_bytes(&self.mlp))?;
-            for (name, text) in others {
-                write(temporary.join(name), text.as_bytes())?;
-            }
-            write(temporary.join(MODEL_TOML), self.file.to_toml().as_bytes())?;
-            fs::rename(&temporary, directory).map_err(Error::io(directory))
-        };
-        whole().inspect_err(|_| drop(fs::remove_dir_all(&temporary)))
+        let (weights, _) = Weights::pack(&self.mlp, Some(self.file.weights.params), self.file.weights.dtype);
+        weights::save(directory, &self.file.to_toml(), &weights, others)
     }
 
     /// What is written about the model.
@@ -295,7 +242,7 @@ impl Model {
     }
 
     /// The network's prediction in the target's unit, with its tau if it has one; `first` is the number of its first row.
-    fn in_units(&self, prediction: Prediction, first: usize, tau: fn(&super::Tau) -> &Vec<f64>) -> Result<Prediction> {
+    fn in_units(&self, prediction: Prediction, first: usize, tau: fn(&Tau) -> &Vec<f64>) -> Result<Prediction> {
         let Prediction::Regression(prediction) = prediction else { return Ok(prediction) };
         let scaler = &self.file.scaling.targets;
         let prediction: RegressionPrediction = prediction.in_units(&scaler.sd, &scaler.mean)?;
@@ -432,56 +379,4 @@ impl Features {
         }
         filled
     }
-}
-
-/// The parameters and buffers of a network: names and shapes, and the first that holds a number that is not finite.
-#[derive(Default)]
-struct Parameters {
-    path: Vec<String>,
-    shapes: BTreeMap<String, Vec<usize>>,
-    infinite: Option<String>,
-}
-
-impl ModuleVisitor for Parameters {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = self.path.join(".");
-        let values = param.val().try_into_vec_as::<f32>();
-        if !values.is_ok_and(|values| values.iter().all(|x| x.is_finite())) {
-            self.infinite.get_or_insert(name.clone());
-        }
-        self.shapes.insert(name, param.lazy_shape().to_vec());
-    }
-}
-
-/// That the file's header lists the network's parameters, each with its shape, and nothing else: the first difference, in one line.
-fn check_tensors(mlp: &Mlp, store: &mut SafetensorsStore) -> Result<(), String> {
-    let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
-    let mut expected = Parameters::default();
-    mlp.visit(&mut expected);
-    for (name, shape) in &expected.shapes {
-        let tensor = tensors.get(name).ok_or_else(|| format!("no tensor `{name}`"))?;
-        let found = tensor.shape.to_vec();
-        if (&found, tensor.dtype) != (shape, DType::F32) {
-            return Err(format!("`{name}` is {:?} {found:?}: expected F32 {shape:?}", tensor.dtype));
-        }
-    }
-    match tensors.keys().find(|name| !expected.shapes.contains_key(*name)) {
-        Some(name) => Err(format!("`{name}` is no parameter of this model")),
-        None => Ok(()),
-    }
-}
-
-/// SafeTensors without metadata: the same weights are the same bytes.
-fn to_bytes(mlp: &Mlp) -> Vec<u8> {
-    let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-    mlp.save_into(&mut store).expect("a network on a device that works");
-    store.get_bytes().expect("the store was just written")
 }
