@@ -175,6 +175,14 @@ fn a_header_that_promises_too_much_takes_no_memory() {
     // A bomb: ten megabytes of zeros in ten thousand bytes, behind a header of 120.
     fs::write(&a, gzip(&[&pair().0[..16], &vec![0; 10 << 20]].concat())).unwrap();
     assert_eq!(refused(read_idx(&a, &b), &directory), "a: 120 bytes of pixels expected, more found");
+    // Headers that so long a gzip could hold are refused before the rest is read: it would be found too short.
+    let noise: Vec<u8> = Key::new(1).uniform(0, 1, 5 << 20).into_iter().map(|u| (u * 256.0) as u8).collect();
+    fs::write(&a, gzip(&idx(&[3 << 10, 1024, 1024], &noise))).unwrap();
+    let says = "a: 3221225472 bytes of pixels are too many: as numbers they take more than 8 GiB";
+    assert_eq!(refused(read_idx(&a, &b), &directory), says);
+    fs::write(&a, pair().0).unwrap();
+    fs::write(&b, gzip(&idx(&[u32::MAX], &noise))).unwrap();
+    assert_eq!(refused(read_idx(&a, &b), &directory), "a: 5 images, 4294967295 labels (in b)");
 }
 
 #[test]
