@@ -195,6 +195,42 @@ fn drop_block_keeps_the_sum_of_a_row_of_ones_and_drops_the_centre_more_than_the_
 }
 
 #[test]
+fn where_one_block_covers_the_map_drop_block_keeps_what_is_not_lost_with_a_whole_row() {
+    let side = 7;
+    for (name, device) in devices() {
+        for (drop, channels) in [(0.1, 1), (0.3, 1), (0.3, 3)] {
+            let x = Tensor::ones([10_000, channels, side, side], &device);
+            let y = values(DropBlockConfig::new(drop, 7).init().forward(x, &Pass::train(KEY).at("layer")));
+            let means = by_row(&y, channels * side * side, |row| row.iter().sum::<f64>() / row.len() as f64);
+            let expected = 1.0 - drop.powi(channels as i32); // 0.9, 0.7 and 0.973
+            assert_mean(&means, expected, &format!("{name}: {drop} of {channels} channels"));
+            let corners = by_row(&y, channels * side * side, |row| row[0]);
+            assert_mean(&corners, expected, &format!("{name}: {drop} of {channels} channels, at a corner"));
+        }
+    }
+}
+
+#[test]
+fn drop_blocks_mean_at_a_position_is_what_docs_dropout_md_says() {
+    // `docs/dropout.md`: how much of x is left on average in the centre and in the corner of a map of 14 x 14.
+    let side = 14;
+    for (name, device) in devices() {
+        for (drop, channels, centre, corner) in [(0.1, 8, 0.79, 1.11), (0.3, 1, 0.33, 1.51)] {
+            let x = Tensor::ones([6000, channels, side, side], &device);
+            let y = values(DropBlockConfig::new(drop, 7).init().forward(x, &Pass::train(KEY).at("layer")));
+            let map = side * side;
+            for (what, at, expected) in [("centre", 7 * side + 7, centre), ("corner", 0, corner)] {
+                let here = by_row(&y, channels * map, |row| row.iter().skip(at).step_by(map).sum::<f64>());
+                let (found, error) = mean(&here);
+                let (found, error) = (found / channels as f64, error / channels as f64);
+                // Four standard errors, and half of the last digit that is written there.
+                assert!((found - expected).abs() < 4.0 * error + 0.005, "{name}: {found} +- {error} in the {what}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_row_that_lost_everything_is_zero_not_nan() {
     for (name, device) in devices_and_autodiff() {
         let layer = DropBlockConfig::new(0.5, 7).init();
