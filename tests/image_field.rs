@@ -1,4 +1,4 @@
-//! The field cases D08 and D09, and the real MNIST and Fashion-MNIST. They are read in and beside `$BURN_ZOO_DATA`; without it, each says that it was skipped.
+//! The field cases D08 and D09, and the real MNIST and Fashion-MNIST. They are read in and beside `$BURN_ZOO_DATA`; if that is not set, each says that it was skipped.
 #![cfg(feature = "images")]
 
 use std::{
@@ -10,14 +10,15 @@ use burn_zoo::data::image::{
     Alpha, BadFiles, ImageData, ImageReading, ImageSource, Images, Normalisation, read_idx, read_images,
 };
 
-/// A folder below `$BURN_ZOO_DATA`; none, with a note, where there is none.
+/// A folder below `$BURN_ZOO_DATA`, which must be there; none, with a note, if the variable is not set.
 fn data(folder: &str) -> Option<PathBuf> {
-    let path = env::var_os("BURN_ZOO_DATA").map(|data| PathBuf::from(data).join(folder));
-    let path = path.filter(|path| path.exists());
-    if path.is_none() {
-        eprintln!("skipped: no {folder} in $BURN_ZOO_DATA");
-    }
-    path
+    let Some(data) = env::var_os("BURN_ZOO_DATA") else {
+        eprintln!("skipped: BURN_ZOO_DATA is not set");
+        return None;
+    };
+    let path = PathBuf::from(data).join(folder);
+    assert!(path.is_dir(), "{}: not there, and BURN_ZOO_DATA is set", path.display());
+    Some(path)
 }
 
 fn picture(path: &Path, reading: &ImageReading) -> Result<Images, String> {
