@@ -539,11 +539,37 @@ fn as_many_pictures_are_erased_as_was_said_and_as_much_of_them() {
         let Some((&first, &last)) = gone.first().zip(gone.last()) else { continue };
         erased += 1;
         let (high, wide) = (last / 9 - first / 9 + 1, last % 9 - first % 9 + 1);
-        assert!(gone.len() == high * wide && gone.len() <= 36, "{} pixels", gone.len()); // a rectangle, a third at most
+        // A rectangle of a third of the 81 pixels at most, before each side is rounded.
+        assert!(gone.len() == high * wide && gone.len() <= 36, "{} pixels", gone.len());
         assert!(gone.iter().all(|&i| changed[i] == black(0) && changed[81 + i] == black(1)));
     }
     let error = (0.3 * 0.7 / n as f64).sqrt();
     assert!((erased as f64 / n as f64 - 0.3).abs() < 4.0 * error, "{erased} of {n}");
+}
+
+#[test]
+fn pixels_that_are_no_picture_are_refused_and_not_changed_otherwise() {
+    let panics = |run: &dyn Fn()| {
+        let error = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+        error
+            .downcast_ref::<&str>()
+            .map_or_else(|| error.downcast_ref::<String>().unwrap().clone(), |says| says.to_string())
+    };
+    let row = |n: usize| scale().apply_row(&mut vec![0.5; n]);
+    row(162);
+    assert_eq!(panics(&|| row(161)), "161 pixels are not 2 channels of one size");
+    let uneven = Normalisation { mean: vec![0.5; 2], sd: vec![1.0] };
+    assert!(panics(&|| uneven.apply_row(&mut [0.5; 2])).contains("a mean and a standard deviation for each channel"));
+    let change =
+        |n: usize, shape, scale: &Normalisation| everything().apply(&mut vec![0.5; n], shape, scale, Key::new(1));
+    change(162, SHAPE, &scale());
+    assert_eq!(panics(&|| change(161, SHAPE, &scale())), "161 pixels are no picture of the shape [2, 9, 9]");
+    assert_eq!(panics(&|| change(0, [2, 0, 9], &scale())), "0 pixels are no picture of the shape [2, 0, 9]");
+    let three = Normalisation { mean: vec![0.5; 3], sd: vec![1.0; 3] };
+    let says = "a mean and a standard deviation for each channel";
+    assert!(panics(&|| change(162, SHAPE, &three)).contains(says));
+    assert!(panics(&|| change(162, SHAPE, &uneven)).contains(says));
+    assert_eq!(panics(&|| drop(rotated(&[0.5; 3], SHAPE, 90.0))), "3 pixels are no picture of the shape [2, 9, 9]");
 }
 
 #[test]
