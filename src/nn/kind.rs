@@ -218,6 +218,9 @@ impl MapDropout {
     pub fn conv2d(&self, conv: &Conv2d, x: Tensor<4>, pass: &Pass<'_>) -> Tensor<4> {
         match self {
             Self::DropConnect(dropout) => dropout.conv2d(conv, x, pass),
+    ///
+    /// # Panics
+    /// If weights are to be dropped in a pass over [`rows`](Pass::rows) without a recorder: see [`Pass::draw_weights`].
             _ => conv.forward(x),
         }
     }
