@@ -572,6 +572,19 @@ fn concrete_dropout_is_a_number_at_every_logit() {
 }
 
 #[test]
+fn a_learned_rate_learns_wherever_it_may_begin() {
+    for (name, device) in devices() {
+        let device = device.autodiff();
+        for drop in [1e-13, 0.5, 1.0 - 1e-13] {
+            let layer = ConcreteDropoutConfig::new().with_rate(drop).with_length_scale(1.0).init(&device);
+            let gradients = layer.regulariser(tensor(&[3.0], [1], &device), 40).backward();
+            let slope = values(layer.logit.val().grad(&gradients).unwrap())[0];
+            assert!(slope != 0.0 && slope.is_finite(), "{name}: {slope} at {drop}");
+        }
+    }
+}
+
+#[test]
 fn a_learned_rate_is_a_parameter_and_can_be_read() {
     for (name, device) in devices_and_autodiff() {
         let layer: ConcreteDropout = ConcreteDropoutConfig::new().with_rate(0.25).init(&device);
@@ -630,7 +643,9 @@ fn layers_show_what_tells_them_apart() {
         ("gaussian:0.3", "GaussianDropout {rate: 0.3}"),
         ("alpha:0.05", "AlphaDropout {rate: 0.05}"),
         ("drop-connect:0.4", "DropConnect {rate: 0.4}"),
-        ("concrete", "ConcreteDropout {temperature: 0.1, length_scale: 0.01"),
+        ("concrete", "ConcreteDropout {start_rate: 0.1, temperature: 0.1, length_scale: 0.0001"),
+        ("concrete:0.5", "ConcreteDropout {start_rate: 0.5, "),
+        ("spatial-concrete:0.25", "SpatialConcreteDropout2d {start_rate: 0.25, "),
         ("none", "NoDropout"),
     ] {
         let found = kind(text, &device).to_string();
@@ -646,6 +661,8 @@ fn layers_refuse_settings_that_make_none() {
     assert!(refuses(&|| GaussianDropoutConfig::new(1.0).init().to_string()));
     assert!(refuses(&|| StochasticDepthConfig::new(f64::NAN).init().to_string()));
     assert!(refuses(&|| DropBlockConfig::new(0.1, 0).init().to_string()));
-    assert!(refuses(&|| ConcreteDropoutConfig::new().with_rate(0.0).init(&device).to_string()));
+    for rate in [0.0, 1e-14, 1.0 - 1e-14, 1.0, f64::NAN] {
+        assert!(refuses(&|| ConcreteDropoutConfig::new().with_rate(rate).init(&device).to_string()), "{rate}");
+    }
     assert!(refuses(&|| ConcreteDropoutConfig::new().with_length_scale(-1.0).init(&device).to_string()));
 }
