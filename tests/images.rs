@@ -8,7 +8,9 @@ use std::{
 
 use burn_zoo::{
     Key,
-    data::image::{Augmentation, Color, ImageReading, ImageSource, Images, Normalisation, digits, read_idx, rotated},
+    data::image::{
+        Augmentation, Color, ImageReading, ImageSource, Images, Normalisation, TestPart, digits, read_idx, rotated,
+    },
 };
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
@@ -203,7 +205,7 @@ fn mnist_is_found_under_each_of_its_names() {
         fs::write(name("t10k", "labels", 1), &labels).unwrap();
         let data = source.read(&ImageReading::default()).unwrap();
         assert_eq!(data.test.unwrap().labels, [3, 0, 9, 1, 3]);
-        assert_eq!(source.read_test(&ImageReading::default()).unwrap().1.images.rows(), 5);
+        assert_eq!(source.read_test(&ImageReading::default()).unwrap().pictures.images.rows(), 5);
     }
 }
 
@@ -271,7 +273,7 @@ fn cifar_is_read_from_its_folder_or_the_one_above() {
         assert_eq!((&data.classes[3][..], data.test.unwrap().labels), ("cat", vec![9]));
         assert!(data.notes.is_empty(), "{:?}", data.notes);
         let grey = ImageReading { color: Color::Grey, ..ImageReading::default() };
-        let (classes, test, ..) = source.read_test(&grey).unwrap();
+        let TestPart { classes, pictures: test, .. } = source.read_test(&grey).unwrap();
         assert_eq!((classes.len(), test.images.shape()), (10, [1, 32, 32]));
         let luma = (0.299 * 50.0 + 0.587 * 100.0 + 0.114 * 200.0) / 255.0;
         assert!((test.images.row(0)[77] - luma).abs() < 1e-6);
@@ -619,7 +621,7 @@ fn the_built_in_digits_are_those_of_every_platform() {
         let n = part.labels.len() / 10;
         assert!((0..10).all(|class| part.labels.iter().filter(|&&label| label == class).count() == n));
     }
-    let (classes, same, ..) = ImageSource::Digits.read_test(&ImageReading::default()).unwrap();
+    let TestPart { classes, pictures: same, .. } = ImageSource::Digits.read_test(&ImageReading::default()).unwrap();
     assert_eq!((classes.join(""), same), ("0123456789".to_string(), test));
 }
 
@@ -706,7 +708,7 @@ mod folders {
             .collect();
         assert_eq!(data.sha256, burn_zoo::data::sha256(lines.as_bytes())); // what sha256sum writes
         let source = ImageSource::Folder(directory.path().to_path_buf());
-        assert_eq!(source.read_test(&ImageReading::default()).unwrap().1, data.train);
+        assert_eq!(source.read_test(&ImageReading::default()).unwrap().pictures, data.train);
     }
 
     #[test]
