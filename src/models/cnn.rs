@@ -630,10 +630,23 @@ mod tests {
 
     #[test]
     fn the_number_of_parameters_is_what_a_visit_finds() {
-        struct Trained(usize);
+        #[derive(Default)]
+        struct Trained {
+            path: Vec<String>,
+            numbers: usize,
+        }
         impl ModuleVisitor for Trained {
+            fn enter_module(&mut self, name: &str, _: &str) {
+                self.path.push(name.to_string());
+            }
+
+            fn exit_module(&mut self, _: &str, _: &str) {
+                self.path.pop();
+            }
+
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                self.0 += if param.is_require_grad() { param.lazy_shape().num_elements() } else { 0 };
+                let is_buffer = self.path.last().is_some_and(|name| name.starts_with("running_"));
+                self.numbers += if is_buffer { 0 } else { param.lazy_shape().num_elements() };
             }
         }
         let learned = Stage {
@@ -650,9 +663,9 @@ mod tests {
             config(vec![Stage { stride: 2, ..learned }]).with_global_pool(true).with_batch_norm(true),
             config(Vec::new()).with_hidden(Vec::new()),
         ] {
-            let mut trained = Trained(0);
+            let mut trained = Trained::default();
             config.init(&Device::flex(), Key::new(0)).visit(&mut trained);
-            assert_eq!(config.parameters(), Some(trained.0), "{config:?}");
+            assert_eq!(config.parameters(), Some(trained.numbers), "{config:?}");
         }
     }
 }

@@ -51,7 +51,9 @@ pub struct CnnModelSettings {
 }
 
 /// Networks with a name: files of settings.
-const VARIANTS: [(&str, &str); 3] = [
+const VARIANTS: [(&str, &str); 5] = [
+    ("digits", include_str!("../../models/cnn/variants/digits.toml")),
+    ("fashion-mnist", include_str!("../../models/cnn/variants/fashion-mnist.toml")),
     ("lenet", include_str!("../../models/cnn/variants/lenet.toml")),
     ("lenet-all", include_str!("../../models/cnn/variants/lenet-all.toml")),
     ("two-conv", include_str!("../../models/cnn/variants/two-conv.toml")),

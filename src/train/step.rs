@@ -307,7 +307,7 @@ mod tests {
         struct Logit(Option<(ParamId, f64)>);
         impl ModuleVisitor for Logit {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                if D == 1 && param.lazy_shape().num_elements() == 1 {
+                if self.0.is_none() && D == 1 && param.lazy_shape().num_elements() == 1 {
                     self.0 = Some((param.id, param.val().try_into_vec_as::<f64>().unwrap()[0]));
                 }
             }
