@@ -116,8 +116,8 @@ impl CnnModelSettings {
         match size {
             Some(size) => check(size),
             None => {
-                let first = check(USUAL[0]);
-                if USUAL[1..].iter().any(|&size| check(size).is_ok()) { Ok(()) } else { first }
+                let [smaller @ .., largest] = USUAL;
+                if smaller.iter().any(|&size| check(size).is_ok()) { Ok(()) } else { check(largest) }
             }
         }
     }
@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn the_template_holds_every_setting_with_its_default_and_a_word_about_it() {
         assert_told::<CnnSettings>();
-        for name in ["cnn", "cnn/lenet", "cnn/lenet-all", "cnn/two-conv"] {
-            let settings = AnySettings::find(name).unwrap();
+        for name in ["cnn".to_string()].into_iter().chain(CnnSettings::variants().map(|name| format!("cnn/{name}"))) {
+            let settings = AnySettings::find(&name).unwrap();
             let template = settings.template();
             assert_eq!(AnySettings::from_toml(&template).unwrap(), settings, "{template}");
         }
@@ -291,8 +291,8 @@ mod tests {
         for (path, value, says) in [
             (
                 "model.stages",
-                "[{channels = 4, kernel = 99}]",
-                "`model.stages.0.kernel` is 99: expected at most 28: the map is 28 x 28 there",
+                "[{channels = 4, kernel = 300}]",
+                "`model.stages.0.kernel` is 300: expected at most 256: the map is 256 x 256 there",
             ),
             ("model.rates", "[0.1, 0.2]", "`model.rates` is 2 rates: expected 1"),
             ("data.size", "[0, 28]", "`data.size` is [0, 28]: expected height and width of 1 to 4096"),
@@ -318,6 +318,8 @@ mod tests {
         let error = CnnSettings::from_toml("").unwrap_err().to_string();
         assert_eq!(error, "`family` is mlp: expected that of these settings");
         let error = AnySettings::find("cnn/lenett").unwrap_err().to_string();
-        assert_eq!(error, "unknown family `cnn/lenett`: did you mean `cnn/lenet`?");
+        assert_eq!(error, "unknown variant `lenett`: did you mean `lenet`?");
+        let error = AnySettings::find("mpl").unwrap_err().to_string();
+        assert_eq!(error, "unknown family `mpl`: expected one of `mlp`, `cnn`");
     }
 }
