@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use burn_zoo::{
     Error, Key, Law, Pass, Recorder, Stochastic,
     models::{Cnn, CnnConfig, DropoutAt, Norm, Pool, Stage, Task},
-    nn::DropoutKind,
+    nn::{ConcreteDropoutConfig, DropoutKind},
     outputs::{Logits, Outputs},
     uncertainty::MonteCarlo,
 };
@@ -19,20 +19,25 @@ fn kind(text: &str) -> DropoutKind {
     text.parse().unwrap()
 }
 
+/// One convolution, relu, and the largest of each 2 x 2.
+fn pooled(channels: usize, kernel: usize) -> Stage {
+    Stage { pool: Pool::Max(2), ..Stage::new(channels, kernel) }
+}
+
 fn with(stages: Vec<Stage>) -> CnnConfig {
     CnnConfig::new(INPUT, Task::MultiClass { classes: CLASSES }).with_stages(stages).with_hidden(vec![8])
 }
 
 /// Two stages with dropout everywhere.
 fn config() -> CnnConfig {
-    let first = Stage { padding: 1, dropout: kind("spatial:0.25"), norm: Norm::Before, ..Stage::new(4, 3) };
+    let first = Stage { padding: 1, dropout: kind("spatial:0.25"), norm: Norm::Before, ..pooled(4, 3) };
     let second = Stage {
         padding: 1,
         repeats: 2,
         residual: true,
         pool: Pool::None,
         dropout: kind("element:0.5"),
-        ..Stage::new(4, 3)
+        ..pooled(4, 3)
     };
     with(vec![first, second]).with_depth_rate(rate(0.5)).with_input_rate(rate(0.2)).with_rates(vec![rate(0.5)])
 }
@@ -88,12 +93,13 @@ fn every_kind_of_dropout_works_in_a_stage_on_both_sides_of_the_pooling() {
         for (text, at) in
             kinds.iter().flat_map(|text| [DropoutAt::BeforePool, DropoutAt::AfterPool].map(|at| (text, at)))
         {
-            let stage = Stage { dropout: kind(text), dropout_at: at, ..Stage::new(4, 3) };
+            let stage = Stage { dropout: kind(text), dropout_at: at, ..pooled(4, 3) };
             let cnn = cnn(with(vec![stage]).with_rates(vec![rate(0.0)]), &device);
             let spread = MonteCarlo::new(8).predict(&cnn.classifier().unwrap(), x.clone()).unwrap();
             assert!(spread.mutual_information().iter().all(|&mi| mi > 1e-9), "{name}, {text}: {spread:?}");
-            let mean = |x: Tensor<4>| logits(cnn.run(x, &Pass::mean()));
-            assert_eq!(mean(x.clone()), mean(x.clone()), "{name}, {text}");
+            let without = self::cnn(with(vec![pooled(4, 3)]).with_rates(vec![rate(0.0)]), &device);
+            let mean = |cnn: &Cnn| logits(cnn.run(x.clone(), &Pass::mean()));
+            assert_eq!(mean(&cnn), mean(&without), "{name}, {text}: the mean pass drops nothing");
         }
     }
 }
@@ -101,9 +107,9 @@ fn every_kind_of_dropout_works_in_a_stage_on_both_sides_of_the_pooling() {
 #[test]
 fn what_passes_share_changes_no_number() {
     // Convolutions before the first draw are computed once; then networks share a batch. Here they are run one by one.
-    let shared = Stage { dropout: kind("none"), ..Stage::new(4, 3) };
-    let drawn = Stage { dropout: kind("spatial:0.5"), pool: Pool::None, ..Stage::new(3, 2) };
-    let connected = Stage { dropout: kind("drop-connect:0.5"), repeats: 2, pool: Pool::None, ..Stage::new(3, 2) };
+    let shared = Stage { dropout: kind("none"), ..pooled(4, 3) };
+    let drawn = Stage { dropout: kind("spatial:0.5"), pool: Pool::None, ..pooled(3, 2) };
+    let connected = Stage { dropout: kind("drop-connect:0.5"), repeats: 2, pool: Pool::None, ..pooled(3, 2) };
     for (name, device) in devices() {
         for stages in [
             vec![shared.clone()],
@@ -154,8 +160,8 @@ fn weights_are_a_function_of_the_key_and_the_path() {
 #[test]
 fn what_cannot_be_built_is_named_by_its_stage() {
     let error = |config: CnnConfig| config.check().unwrap_err().to_string();
-    let stage = || Stage::new(4, 3);
-    let of = |stage: Stage| error(with(vec![Stage::new(4, 3), stage]));
+    let stage = || pooled(4, 3);
+    let of = |stage: Stage| error(with(vec![pooled(4, 3), stage]));
     // 2 x 12 x 10 -> 4 x 10 x 8 -> 4 x 5 x 4
     assert_eq!(
         of(Stage { kernel: 5, ..stage() }),
@@ -174,7 +180,7 @@ fn what_cannot_be_built_is_named_by_its_stage() {
         "`stages.1.pool` is max:3: expected a window of 1 to 2: the map is 3 x 2 there"
     );
     assert_eq!(
-        of(Stage { residual: true, padding: 1, ..Stage::new(8, 3) }),
+        of(Stage { residual: true, padding: 1, ..pooled(8, 3) }),
         "`stages.1.channels` is 8: expected what keeps the shape: a residual convolution reads 4 x 5 x 4 here and gives 8 x 5 x 4"
     );
     assert_eq!(
@@ -199,6 +205,57 @@ fn what_cannot_be_built_is_named_by_its_stage() {
     assert!(
         matches!(CnnConfig::new([0, 3, 3], Task::Binary).check(), Err(Error::Config { setting, .. }) if setting == "input")
     );
+}
+
+#[test]
+fn maps_beyond_any_machine_are_refused_and_not_multiplied() {
+    let stage = Stage { channels: 65536, padding: 65536, repeats: 65536, ..Stage::new(1, 1) };
+    let config = CnnConfig::new([1, 65536, 4096], Task::Binary).with_stages(vec![stage]);
+    assert!(matches!(config.check(), Err(Error::Config { setting, .. }) if setting.starts_with("stages.0")));
+}
+
+#[test]
+fn what_only_a_program_can_say_is_refused_too() {
+    let stage = |dropout| with(vec![Stage { dropout, ..Stage::new(4, 3) }]).check().unwrap_err().to_string();
+    let block = DropoutKind::DropBlock { rate: rate(0.1), block: 0 };
+    assert!(stage(block).contains("expected a block within the map"), "{}", stage(block));
+    for learned in [DropoutKind::Concrete(rate(0.0)), DropoutKind::SpatialConcrete(rate(0.0))] {
+        assert!(stage(learned).contains("expected a learned rate that begins above 0"), "{}", stage(learned));
+    }
+}
+
+#[test]
+#[should_panic(expected = "pictures are [1, 12, 10, 2], the network reads rows of [2, 12, 10]")]
+fn pictures_with_their_axes_exchanged_are_no_pictures() {
+    let device = &devices()[0].1;
+    cnn(config(), device).run(Tensor::<4>::ones([1, 12, 10, 2], device), &Pass::mean());
+}
+
+#[test]
+fn learned_rates_are_regularised_with_the_weights_that_read_them() {
+    for (name, device) in devices() {
+        let first = Stage { dropout: kind("concrete:0.3"), dropout_at: DropoutAt::BeforePool, ..pooled(4, 3) };
+        let second = Stage { dropout: kind("spatial-concrete:0.2"), ..pooled(3, 2) };
+        let cnn = cnn(with(vec![first, second]), &device);
+        let rates: Vec<(String, f64)> = cnn.learned_rates();
+        let sites: Vec<&str> = rates.iter().map(|(site, _)| site.as_str()).collect();
+        assert_eq!(sites, ["stages.0.dropout", "stages.1.dropout"], "{name}");
+
+        let parameters = parameters(&cnn);
+        let squares = |path: &str| parameters[path].iter().map(|w| w * w).sum::<f64>();
+        let length_scale = ConcreteDropoutConfig::new().length_scale;
+        let divergence = |p: f64, squares: f64, units: f64| {
+            length_scale.powi(2) / 2.0 * squares / (1.0 - p) + units * (p * p.ln() + (1.0 - p) * (1.0 - p).ln())
+        };
+        // 4 channels of 10 x 8 before the pooling, read by the second convolution; 3 channels, read by the head.
+        let expected = divergence(0.3, squares("stages.1.blocks.0.conv.weight"), 320.0)
+            + divergence(0.2, squares("head.layers.0.linear.weight"), 3.0);
+        let found = values(<Cnn as Stochastic<Tensor<4>>>::regulariser(&cnn).unwrap())[0];
+        assert!((found - expected).abs() < 1e-5 * expected.abs(), "{name}: {found} of {expected}");
+        let view = cnn.classifier().unwrap();
+        assert_eq!(values(Stochastic::<Tensor<4>>::regulariser(&view).unwrap())[0], found, "{name}");
+        assert!(<Cnn as Stochastic<Tensor<4>>>::regulariser(&self::cnn(config(), &device)).is_none());
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ use crate::{
 ///
 /// # Rates
 /// Convolutions share their weights between places, so they overfit less than dense layers and take lower rates: 0.1 to 0.25 for channels, 0.5 in
-/// front of the last layer (Srivastava et al. 2014 drop 0.25 behind the later convolutions and 0.5 in the dense layers; Gal & Ghahramani 2016 drop
+/// front of the last layer (Srivastava et al. 2014, appendix B, drop 0.1 of the input, 0.25 behind the first two of three convolutions, 0.5 behind the third and in the dense layers; Gal & Ghahramani 2016 drop
 /// 0.5 before the last layer, or behind every convolution too). Choose by the validation log-likelihood. `docs/dropout.md` says which kind when.
 #[derive(Config, Debug, PartialEq)]
 pub struct CnnConfig {
@@ -44,7 +44,7 @@ pub struct CnnConfig {
     /// What is predicted.
     pub task: Task,
     /// The stages of convolutions, in order.
-    #[config(default = "vec![Stage::new(16, 5), Stage::new(32, 5)]")]
+    #[config(default = "[16, 32].map(|channels| Stage { pool: Pool::Max(2), ..Stage::new(channels, 5) }).to_vec()")]
     pub stages: Vec<Stage>,
     /// Whether the head reads the mean of each channel over the map, rather than every place of it.
     #[config(default = false)]
@@ -79,8 +79,8 @@ pub struct CnnConfig {
 /// ```
 /// use burn_zoo::models::{Pool, Stage};
 ///
-/// // 3 x 3, the map keeps its size; whole channels are dropped
-/// let stage = Stage { padding: 1, pool: Pool::None, dropout: "spatial:0.1".parse()?, ..Stage::new(32, 3) };
+/// // 3 x 3, the map keeps its size until it is pooled; whole channels are dropped
+/// let stage = Stage { padding: 1, pool: Pool::Max(2), dropout: "spatial:0.1".parse()?, ..Stage::new(32, 3) };
 /// # let _ = stage;
 /// # Ok::<(), String>(())
 /// ```
@@ -107,7 +107,7 @@ pub struct Stage {
     pub pool: Pool,
     /// What is dropped: of the map, or, with drop-connect, of the kernels.
     pub dropout: DropoutKind,
-    /// On which side of the pooling.
+    /// On which side of the pooling; without meaning where no map is dropped.
     pub dropout_at: DropoutAt,
 }
 
@@ -180,6 +180,8 @@ pub struct Cnn {
     #[module(skip)]
     input: [usize; 3],
     #[module(skip)]
+    largest_map: usize,
+    #[module(skip)]
     task: Task,
 }
 
@@ -220,7 +222,7 @@ impl Default for Stage {
             activation: Activation::Relu,
             norm: Norm::None,
             residual: false,
-            pool: Pool::Max(2),
+            pool: Pool::None,
             dropout: DropoutKind::None,
             dropout_at: DropoutAt::AfterPool,
         }
@@ -228,7 +230,7 @@ impl Default for Stage {
 }
 
 impl Stage {
-    /// One convolution without padding, relu, and the largest of each 2 x 2.
+    /// One convolution without padding, and relu.
     pub fn new(channels: usize, kernel: usize) -> Self {
         Self { channels, kernel, ..Self::default() }
     }
@@ -356,13 +358,17 @@ impl CnnConfig {
             return Err(Error::config("depth_rate", self.depth_rate, expected));
         }
         for (i, stage) in self.stages.iter().enumerate() {
-            if let DropoutKind::DropBlock { block, .. } = stage.dropout
-                && block > stage.dropped(shapes[i])[1..].iter().copied().min().unwrap_or(0)
-            {
-                let [_, height, width] = stage.dropped(shapes[i]);
-                let expected = format!("a block within the map, which is {height} x {width} there");
-                return Err(Error::config(format!("stages.{i}.dropout"), stage.dropout.to_string(), expected));
-            }
+            let [_, height, width] = stage.dropped(shapes[i]);
+            let expected = match stage.dropout {
+                DropoutKind::DropBlock { block, .. } if block == 0 || block > height.min(width) => {
+                    format!("a block within the map, which is {height} x {width} there")
+                }
+                DropoutKind::Concrete(rate) | DropoutKind::SpatialConcrete(rate) if rate.is_zero() => {
+                    "a learned rate that begins above 0".to_string()
+                }
+                _ => continue,
+            };
+            return Err(Error::config(format!("stages.{i}.dropout"), stage.dropout.to_string(), expected));
         }
         self.head(&shapes).check()?;
         match self.parameters() {
@@ -386,7 +392,7 @@ impl CnnConfig {
     }
 
     /// The numbers of a picture, or of the largest map behind the convolutions of a stage.
-    pub(crate) fn largest_map(&self) -> usize {
+    fn largest_map(&self) -> usize {
         let maps = self.shapes().unwrap_or_default().into_iter().map(|[map, _]| map);
         maps.chain([self.input]).map(|map| map.iter().product()).max().expect("a picture")
     }
@@ -455,6 +461,7 @@ impl CnnConfig {
             global_pool: self.global_pool,
             head: self.head(&shapes).init(device, init_key),
             input: self.input,
+            largest_map: self.largest_map(),
             task: self.task,
         };
         init_weights(cnn, init_key)
@@ -467,6 +474,9 @@ impl Cnn {
     /// # Shapes
     /// - input: `[rows, channels, height, width]`
     /// - output: `[rows, d_output]`; predicted noise: the means, then the log variances
+    ///
+    /// # Panics
+    /// If the pictures are of another shape than [`input`](Self::input), and with drop-connect in a pass by rows ([`Pass::draw_weights`]).
     pub fn forward(&self, x: Tensor<4>, pass: &Pass<'_>) -> Tensor<2> {
         let [channels, height, width] = self.input;
         assert_shape!(x, [_, channels, height, width]);
@@ -502,6 +512,22 @@ impl Cnn {
     /// The dense layers behind the convolutions.
     pub fn head(&self) -> &Mlp {
         &self.head
+    }
+
+    /// The rates that were learned, with the site of each: those of `concrete` and `spatial-concrete`. They are read from the device.
+    pub fn learned_rates(&self) -> Vec<(String, f64)> {
+        let rate = |stage: &CnnStage| match &stage.dropout {
+            MapDropout::Concrete(layer) => Some(layer.rate()),
+            MapDropout::SpatialConcrete(layer) => Some(layer.rate()),
+            _ => None,
+        };
+        let stages = self.stages.iter().enumerate();
+        stages.filter_map(|(i, stage)| Some((format!("stages.{i}.dropout"), rate(stage)?))).collect()
+    }
+
+    /// Pictures of which the largest map has at most 2^26 numbers, 256 MiB: so many fit into a forward pass. One at least.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        (MOST_AT_ONCE / self.largest_map).max(1)
     }
 
     /// What learned rates add to the loss ([`Stochastic::regulariser`]).
@@ -563,7 +589,7 @@ impl CnnBlock {
     }
 }
 
-/// Of pictures `[rows, channels, height, width]`, and of rows of as many numbers.
+/// Of pictures `[rows, channels, height, width]`, and of rows `[rows, channels * height * width]`. Others panic.
 impl<const D: usize> Stochastic<Tensor<D>> for Cnn {
     type Output = Outputs;
 
@@ -582,7 +608,7 @@ impl<const D: usize> Stochastic<Tensor<D>> for Cnn {
             let passes: Vec<Pass<'_>> = passes.iter().map(|pass| pass.at("head")).collect();
             return self.head.run_many(self.features(x), &passes, sink);
         }
-        let together = (FOLDED_ROWS / rows.max(1)).clamp(1, passes.len());
+        let together = (FOLDED_ROWS.min(self.rows_at_once()) / rows.max(1)).clamp(1, passes.len());
         for (chunk, keys) in keys.chunks(together).enumerate() {
             let pass = passes[0].with_networks(keys, rows);
             let raw = self.rest(first, x.tile(keys.len()), &pass);
@@ -600,9 +626,14 @@ impl<const D: usize> Stochastic<Tensor<D>> for Cnn {
 
 impl Cnn {
     fn pictures<const D: usize>(&self, input: Tensor<D>) -> Tensor<4> {
-        let ([channels, height, width], rows) = (self.input, input.dims()[0]);
-        assert_eq!(input.shape().num_elements(), rows * channels * height * width, "pictures of {:?}", self.input);
-        input.reshape([rows, channels, height, width])
+        let ([channels, height, width], dims) = (self.input, input.dims());
+        let is_flat = dims[1..] == [channels * height * width];
+        assert!(
+            is_flat || dims[1..] == self.input,
+            "pictures are {dims:?}, the network reads rows of {:?}",
+            self.input
+        );
+        input.reshape([dims[0], channels, height, width])
     }
 }
 
@@ -619,6 +650,8 @@ const MOST_OF_STAGE: usize = 1 << 16;
 const MOST_OF_MAP: usize = 1 << 28;
 /// What no single machine trains: a wrong digit, found before it is allocated.
 const MOST_PARAMETERS: usize = 1 << 31;
+/// Numbers of the largest map of a forward pass: 256 MiB.
+const MOST_AT_ONCE: usize = 1 << 26;
 /// Rows of a folded batch: beyond some hundred pictures, a larger convolution is not a faster one.
 const FOLDED_ROWS: usize = 128;
 

@@ -1,5 +1,7 @@
 //! A model whose task is a choice at run time, as one of which it is known what it predicts.
 
+use burn::tensor::Tensor;
+
 use super::task::Task;
 use crate::{
     error::{Error, Result},
@@ -41,6 +43,10 @@ impl<I: Batch, M: Stochastic<I, Output = Outputs>, O: Predictive> Stochastic<I> 
 
     fn run_many(&self, input: I, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, O)) {
         self.model.run_many(input, passes, &mut |number, outputs| sink(number, (self.typed)(outputs)));
+    }
+
+    fn regulariser(&self) -> Option<Tensor<1>> {
+        self.model.regulariser()
     }
 }
 

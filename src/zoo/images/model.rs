@@ -17,9 +17,6 @@ use crate::{
     },
 };
 
-/// Numbers of the largest map of all pictures in a forward pass: 256 MiB.
-const MAPS: usize = 1 << 26;
-
 /// A trained model with its preprocessing: pictures in, classes with their uncertainty out.
 #[derive(Clone, Debug)]
 pub struct ImageModel {
@@ -178,7 +175,7 @@ impl ImageModel {
 
     /// Fewer pictures at a time where maps are large.
     fn within(&self, monte_carlo: &MonteCarlo) -> MonteCarlo {
-        monte_carlo.clone().chunk_within((MAPS / self.file.model.largest_map()).max(1))
+        monte_carlo.clone().chunk_within(self.cnn.rows_at_once())
     }
 
     /// Pictures on the scale that the network was trained on.
