@@ -431,7 +431,7 @@ fn a_prediction_that_cannot_be_made_says_why() {
             2,
             "invalid value 'xml' for '--format <FORMAT>' [possible values: table, csv, json, jsonl]",
         ),
-        ("mlp/wine-red", 2, "the following required arguments were not provided: --input <FILE>"),
+        ("mlp/wine-red", 2, "the following required arguments were not provided: --input <FILE|DIR>"),
         (
             "mlp/wine-red --input in.csv --formt csv",
             2,
@@ -542,7 +542,7 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
         (
             "mlp --data wine-red --out o --set model.activation=relux",
             2,
-            "`model.activation` is \"relux\": expected one of `relu`, `tanh`, `sigmoid`, `gelu`, `silu`, `elu`, `selu`"
+            "`model.activation` is \"relux\": expected one of `relu`, `tanh`, `sigmoid`, `gelu`, `silu`, `elu`, `selu`, `identity`"
                 .to_string(),
         ),
         (
@@ -558,7 +558,7 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
         (
             "mpl --data wine-red --out o",
             2,
-            "unknown family `mpl`: expected `mlp`, or a file with settings (.toml)".to_string(),
+            "unknown family `mpl`: expected one of `mlp`, `cnn` (nor is it a file with settings, .toml)".to_string(),
         ),
         (
             "mlp --data wine-red --out o --target qualty",

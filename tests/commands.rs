@@ -77,7 +77,7 @@ fn help_fits_into_80_columns_and_has_no_escape_sequences() {
 fn help_says_what_an_option_is_if_it_is_not_given() {
     // What has no default because it must be given, or does nothing if it is not.
     let without =
-        ["--data", "--input", "--out", "--resume", "--valid", "--test", "--column", "--na", "--set", "--plot"];
+        ["--data", "--input", "--out", "--resume", "--valid", "--test", "--column", "--na", "--set", "--plot", "--ood"];
     for command in commands() {
         for (option, about) in options(&command) {
             assert!(!about.trim().is_empty(), "{command} {option}");
@@ -201,7 +201,9 @@ fn quiet_commands_that_work_say_nothing_on_standard_error() {
         assert!(loud.code == Some(0) && !loud.err.is_empty(), "{args:?}");
     }
     // Those that say nothing anyway.
-    for args in [&["list"][..], &["show", "q"], &["devices"], &["config", "mlp"], &["completions", "bash"]] {
+    for args in
+        [&["list"][..], &["show", "q"], &["devices"], &["config", "mlp"], &["config", "cnn"], &["completions", "bash"]]
+    {
         assert!(!burn_zoo(at, args).data().is_empty());
     }
 }

@@ -261,7 +261,11 @@ fn a_description_or_weights_that_do_not_hold_are_refused_for_what_is_wrong_in_th
         ("sd = [", "sd = [0.0, ", "`normalisation.sd` is [0.0, "),
         ("frequencies = [", "frequencies = [0.5, ", "4 shares of classes: expected 3"),
         ("frequencies = [0.", "frequencies = [-0.", "a share of a class is -0."),
-        ("split = [", "split = [1.0, ", "not a model of this version: "),
+        (
+            "split = [0.7, ",
+            "split = [0.8, ",
+            "`split` is [0.8, 0.15, 0.15]: expected three positive shares that add up to 1",
+        ),
     ] {
         assert!(toml.contains(old), "{old}: {toml}");
         let found = says(&toml.replacen(old, new, 1), &weights);

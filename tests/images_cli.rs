@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use burn_zoo::{Key, data::image::digits, settings::AnySettings, zoo::ImageFile};
+use burn_zoo::{
+    Key,
+    data::image::digits,
+    settings::{AnySettings, CnnSettings},
+    zoo::ImageFile,
+};
 use cli_support::{Ran, burn_zoo, cells, command};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -254,13 +259,15 @@ fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
 fn settings_of_pictures_are_written_checked_and_trained_with() {
     let directory = TempDir::new().unwrap();
     let at = directory.path();
-    for name in ["cnn", "cnn/lenet", "cnn/lenet-all", "cnn/two-conv"] {
-        let template = burn_zoo(at, &["config", name]).data();
-        assert_eq!(AnySettings::from_toml(&template).unwrap(), AnySettings::find(name).unwrap());
+    for name in ["cnn".to_string()].into_iter().chain(CnnSettings::variants().map(|name| format!("cnn/{name}"))) {
+        let template = burn_zoo(at, &["config", &name]).data();
+        assert_eq!(AnySettings::from_toml(&template).unwrap(), AnySettings::find(&name).unwrap());
         fs::write(at.join("some.toml"), template).unwrap();
         assert_eq!(burn_zoo(at, &["check", "some.toml"]).data(), "");
     }
-    for name in ["lenet", "lenet-all", "two-conv"] {
+    let help = burn_zoo(at, &["config", "--help"]).data();
+    for name in CnnSettings::variants() {
+        assert!(help.contains(&format!("cnn/{name}")), "{help}");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cnn/variants").join(name).with_extension("toml");
         assert_eq!(burn_zoo(at, &["check", path.to_str().unwrap()]).data(), "");
     }

@@ -14,7 +14,8 @@ use super::usage;
 #[derive(clap::Args)]
 pub struct Args {
     /// The family of models: mlp for tables, cnn for pictures; or a named
-    /// variant: cnn/lenet, cnn/lenet-all, cnn/two-conv
+    /// variant: cnn/digits, cnn/fashion-mnist, cnn/lenet, cnn/lenet-all,
+    /// cnn/two-conv
     family: String,
 }
 

@@ -79,7 +79,7 @@ macro_rules! views {
             ///
             /// # Errors
             /// [`Error::Task`](crate::Error::Task) if it is none.
-            pub fn $name(&self) -> $crate::Result<$crate::models::View<'_, Self, $crate::outputs::$output>> {
+            pub fn $name(&self) -> $crate::error::Result<$crate::models::View<'_, Self, $crate::outputs::$output>> {
                 let typed = |outputs| match outputs {
                     $crate::outputs::Outputs::$kind(output) => output,
                     _ => unreachable!("the task was checked"),

@@ -116,8 +116,8 @@ impl CnnModelSettings {
         match size {
             Some(size) => check(size),
             None => {
-                let first = check(USUAL[0]);
-                if USUAL[1..].iter().any(|&size| check(size).is_ok()) { Ok(()) } else { first }
+                let [smaller @ .., largest] = USUAL;
+                if smaller.iter().any(|&size| check(size).is_ok()) { Ok(()) } else { check(largest) }
             }
         }
     }
@@ -173,13 +173,29 @@ impl CnnSettings {
     }
 }
 
+/// What is said of a stage, in order.
+const KEYS: [&str; 11] = [
+    "channels",
+    "kernel",
+    "stride",
+    "padding",
+    "repeats",
+    "activation",
+    "norm",
+    "residual",
+    "pool",
+    "dropout",
+    "dropout_at",
+];
+
 impl Family for CnnSettings {
     const MODEL: Words = &[
         (
             "model.stages",
-            "of convolutions: channels, kernel, stride, padding, repeats; activation; norm: none, before, after (the\n\
-             # activation); residual; pool: none, max:2, average:2; dropout: none, element:0.5, spatial:0.2, drop-block:0.1:7,\n\
-             # gaussian:0.3, alpha:0.05, drop-connect:0.5, concrete:0.1, spatial-concrete:0.1; dropout_at: before-pool, after-pool",
+            "of convolutions: channels; kernel (3), stride (1), padding (0), repeats (1); activation (relu, or as of the head);\n\
+             # norm (none), before or after the activation; residual (false); pool (none), max:2, average:2; dropout (none),\n\
+             # element:0.5, spatial:0.2, drop-block:0.1:7, gaussian:0.3, alpha:0.05, drop-connect:0.5, concrete:0.1,\n\
+             # spatial-concrete:0.1; dropout_at (after-pool), before-pool. In brackets what holds where nothing is said.",
         ),
         ("model.global_pool", "the head reads the mean of each channel, not every place of the map"),
         ("model.depth_rate", "probability of leaving out the last residual block; less for those before it"),
@@ -213,8 +229,8 @@ impl Family for CnnSettings {
         }
         let default = Table::try_from(Stage::default()).expect("a stage is TOML");
         let stage = |stage: &Value| {
-            let keys = stage.as_table().into_iter().flatten().filter(|(key, value)| default.get(*key) != Some(value));
-            let keys: Vec<String> = keys.map(|(key, value)| format!("{key} = {value}")).collect();
+            let told = |key: &&str| stage.get(*key).filter(|value| default.get(*key) != Some(value));
+            let keys: Vec<String> = KEYS.iter().filter_map(|key| Some(format!("{key} = {}", told(key)?))).collect();
             format!("    {{ {} }},\n", keys.join(", "))
         };
         format!("[\n{}]", stages.iter().map(stage).collect::<String>())
@@ -229,16 +245,21 @@ mod tests {
     #[test]
     fn the_template_holds_every_setting_with_its_default_and_a_word_about_it() {
         assert_told::<CnnSettings>();
-        for name in ["cnn", "cnn/lenet", "cnn/lenet-all", "cnn/two-conv"] {
-            let settings = AnySettings::find(name).unwrap();
+        for name in ["cnn".to_string()].into_iter().chain(CnnSettings::variants().map(|name| format!("cnn/{name}"))) {
+            let settings = AnySettings::find(&name).unwrap();
             let template = settings.template();
             assert_eq!(AnySettings::from_toml(&template).unwrap(), settings, "{template}");
         }
         let template = CnnSettings::variant("lenet").unwrap();
         let template = AnySettings::Cnn(template).template();
         assert!(template.contains("\nfamily = \"cnn\"\n"), "{template}");
-        // Of a stage, what is not the default.
-        assert!(template.contains("    { activation = \"identity\", channels = 20, kernel = 5 },\n"), "{template}");
+        // Of a stage, what is not the default; in the order of its fields.
+        let stage = Table::try_from(Stage::default()).unwrap();
+        assert!(stage.len() == KEYS.len() && KEYS.iter().all(|key| stage.contains_key(*key)));
+        assert!(
+            template.contains("    { channels = 20, kernel = 5, activation = \"identity\", pool = \"max:2\" },\n"),
+            "{template}"
+        );
     }
 
     #[test]
@@ -291,8 +312,8 @@ mod tests {
         for (path, value, says) in [
             (
                 "model.stages",
-                "[{channels = 4, kernel = 99}]",
-                "`model.stages.0.kernel` is 99: expected at most 28: the map is 28 x 28 there",
+                "[{channels = 4, kernel = 300}]",
+                "`model.stages.0.kernel` is 300: expected at most 256: the map is 256 x 256 there",
             ),
             ("model.rates", "[0.1, 0.2]", "`model.rates` is 2 rates: expected 1"),
             ("data.size", "[0, 28]", "`data.size` is [0, 28]: expected height and width of 1 to 4096"),
@@ -318,6 +339,8 @@ mod tests {
         let error = CnnSettings::from_toml("").unwrap_err().to_string();
         assert_eq!(error, "`family` is mlp: expected that of these settings");
         let error = AnySettings::find("cnn/lenett").unwrap_err().to_string();
-        assert_eq!(error, "unknown family `cnn/lenett`: did you mean `cnn/lenet`?");
+        assert_eq!(error, "unknown variant `lenett`: did you mean `lenet`?");
+        let error = AnySettings::find("mpl").unwrap_err().to_string();
+        assert_eq!(error, "unknown family `mpl`: expected one of `mlp`, `cnn`");
     }
 }

@@ -28,24 +28,16 @@ pub enum AnySettings {
 }
 
 impl AnySettings {
-    /// The families, each followed by its named variants: `mlp`, `cnn`, `cnn/lenet`, ...
-    pub fn names() -> impl Iterator<Item = String> {
-        let variants = CnnSettings::variants().map(|variant| format!("cnn/{variant}"));
-        ["mlp", "cnn"].map(String::from).into_iter().chain(variants)
-    }
-
     /// The default settings of a family, or those of a named variant.
     ///
     /// # Errors
     /// [`Error::Unknown`] with the nearest name.
     pub fn find(name: &str) -> Result<Self> {
-        match (name, name.split_once('/')) {
-            ("mlp", _) => Ok(Self::Mlp(Settings::default())),
-            ("cnn", _) => Ok(Self::Cnn(CnnSettings::default())),
-            (_, Some(("cnn", variant))) if CnnSettings::variants().any(|known| known == variant) => {
-                Ok(Self::Cnn(CnnSettings::variant(variant)?))
-            }
-            _ => Err(Error::unknown("family", name, Self::names())),
+        match name.split_once('/') {
+            None if name == "mlp" => Ok(Self::Mlp(Settings::default())),
+            None if name == "cnn" => Ok(Self::Cnn(CnnSettings::default())),
+            Some(("cnn", variant)) => CnnSettings::variant(variant).map(Self::Cnn),
+            _ => Err(Error::unknown("family", name, FAMILIES)),
         }
     }
 
@@ -59,7 +51,7 @@ impl AnySettings {
             None => Ok(Self::Mlp(overlay::over_defaults(&file)?)),
             Some(Value::String(family)) if family == "mlp" => Ok(Self::Mlp(overlay::over_defaults(&file)?)),
             Some(Value::String(family)) if family == "cnn" => Ok(Self::Cnn(overlay::over_defaults(&file)?)),
-            Some(Value::String(other)) => Err(Error::unknown("family", &other, ["mlp", "cnn"])),
+            Some(Value::String(other)) => Err(Error::unknown("family", &other, FAMILIES)),
             Some(other) => Err(Error::config("family", other, "`mlp` or `cnn`")),
         }
     }
@@ -110,6 +102,9 @@ impl AnySettings {
         }
     }
 }
+
+/// What families are called.
+const FAMILIES: [&str; 2] = ["mlp", "cnn"];
 
 /// What a file of settings begins with.
 const TITLE: &str = "# Settings of a training, with their defaults.\n";

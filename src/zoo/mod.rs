@@ -119,6 +119,7 @@ impl Entry {
 
 /// Everything about a model of any family but its weights.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // there is one at a time
 pub enum AnyFile {
     /// Of tables.
     Table(ModelFile),

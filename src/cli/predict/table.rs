@@ -43,7 +43,7 @@ pub fn run(args: &Args, model: &Model, words: &mut Words, out: &mut dyn Write) -
     words.extra_columns(model, &header, args);
 
     let monte_carlo = args.sampling.monte_carlo();
-    let job = Job { model: model, monte_carlo, binding: &binding, dialect: &dialect, columns: &columns, name, args };
+    let job = Job { model, monte_carlo, binding: &binding, dialect: &dialect, columns: &columns, name, args };
     let mut sink = Sink::new(args, &columns.names, &model.target().classes, out)?;
     let mut progress = Rows::new(args.sampling.quiet);
     let mut count = Count::default();

@@ -398,7 +398,8 @@ fn is_file(family: &str) -> bool {
 fn settings(family: &str, args: &Args) -> Result<AnySettings> {
     let mut settings = match is_file(family) {
         true => check::read(family)?,
-        false => AnySettings::find(family).map_err(usage)?,
+        false => AnySettings::find(family)
+            .map_err(|error| Usage(format!("{error} (nor is it a file with settings, .toml)")))?,
     };
     for set in &args.set {
         let expected = format!("--set {set}: expected PATH=VALUE, such as train.epochs=50");
