@@ -81,7 +81,7 @@ fn judge(model: &ImageModel, images: &Images, labels: &[usize]) -> Result<(), Bo
     Ok(())
 }
 
-/// The classes of a digit that turns, with what half and nine tenths of the networks say.
+/// The classes of a digit that turns, with what half of the networks say.
 fn turn(model: &ImageModel, digit: &[f32]) -> Result<Figure, Box<dyn Error>> {
     let shape = model.file().model.input;
     let degrees: Vec<f64> = (0..=STEPS).map(|step| 180.0 * f64::from(step) / f64::from(STEPS)).collect();
@@ -96,29 +96,22 @@ fn turn(model: &ImageModel, digit: &[f32]) -> Result<Figure, Box<dyn Error>> {
     }
     let rows = 0..degrees.len();
     let seen = |class: &usize| rows.clone().any(|row| prediction.class(row) == *class);
-    let mut figure = Figure::new("A digit that turns: where networks disagree, the shades are wide")
+    let mut figure = Figure::new("A digit that turns: a shade holds half of the networks")
         .axes("degrees", "probability of the class")
         .y_range(0.0..1.0);
     for class in (0..prediction.n_classes()).filter(seen) {
         let mean: Vec<f64> = rows.clone().map(|row| prediction.probabilities(row)[class]).collect();
-        let band = |share: f64| -> (Vec<f64>, Vec<f64>) {
-            rows.clone().map(|row| middle(&prediction, row, class, share)).unzip()
-        };
-        let ((low, high), (lowest, highest)) = (band(0.5), band(0.9));
-        figure = figure.band("", &degrees, &lowest, &highest).band("", &degrees, &low, &high).line(
-            &model.classes()[class],
-            &degrees,
-            &mean,
-        );
+        let (low, high): (Vec<f64>, Vec<f64>) = rows.clone().map(|row| middle(&prediction, row, class)).unzip();
+        figure = figure.band("", &degrees, &low, &high).line(&model.classes()[class], &degrees, &mean);
     }
     Ok(figure.pictures(&degrees, shape[2], &turned))
 }
 
-/// Between which probabilities this share of the networks lies.
-fn middle(prediction: &ClassPrediction, row: usize, class: usize, share: f64) -> (f64, f64) {
+/// Between which probabilities the middle half of the networks lies.
+fn middle(prediction: &ClassPrediction, row: usize, class: usize) -> (f64, f64) {
     let of_pass = |pass| prediction.sample(pass, row).expect("the samples are kept")[class];
     let mut said: Vec<f64> = (0..prediction.passes()).map(of_pass).collect();
     said.sort_by(f64::total_cmp);
     let at = |quantile: f64| said[(quantile * (said.len() - 1) as f64).round() as usize];
-    (at((1.0 - share) / 2.0), at((1.0 + share) / 2.0))
+    (at(0.25), at(0.75))
 }

@@ -32,6 +32,12 @@ struct Args {
     /// Take the first so many pictures of each class alone, of every part
     #[arg(long, value_name = "N")]
     few: Option<usize>,
+    /// Round the weights of a model that `train` wrote to f16, and judge it again, instead
+    #[arg(long, value_name = "DIR", requires = "to")]
+    halve: Option<PathBuf>,
+    /// Where to write the rounded model
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
     /// Where to compute
     #[arg(long, env = "BURN_ZOO_DEVICE")]
     device: Option<DeviceSpec>,
@@ -47,6 +53,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let source = ImageSource::FashionMnist(args.data.join("fashion-mnist"));
     let mut data = source.read(&recipe.data.reading)?;
+    if let (Some(from), Some(to), Some(test)) = (&args.halve, &args.to, &data.test) {
+        let whole = ImageModel::open(from, &device)?;
+        let half = whole.clone().with_half_weights()?.judged(test, &MonteCarlo::new(PASSES))?;
+        half.save(to, &[])?;
+        for (name, model) in [("f32", &whole), ("f16", &half)] {
+            let file = model.file();
+            println!("{name}, {} bytes: {:?}", file.weights.bytes, file.test.map(|test| test.monte_carlo.values()));
+        }
+        return Ok(());
+    }
     let mut far = ImageSource::Mnist(args.data.join("mnist")).read_test(&recipe.data.reading)?.pictures;
     if let Some(few) = args.few {
         data.train = first(&data.train, few);

@@ -28,7 +28,7 @@ use crate::{
     outputs::Outputs,
     pass::Pass,
     rate::Rate,
-    stochastic::{Batch, Stochastic},
+    stochastic::{Batch, Stochastic, sum_by_axis},
 };
 
 /// Configuration of [`Cnn`].
@@ -532,8 +532,9 @@ impl Cnn {
 
     /// What learned rates add to the loss ([`Stochastic::regulariser`]).
     fn regulariser(&self) -> Option<Tensor<1>> {
-        let convolutions = self.stages.iter().skip(1).map(|stage| stage.blocks[0].conv.weight.val().square().sum());
-        let readers = convolutions.chain([self.head.first().weight.val().square().sum()]);
+        let convolutions =
+            self.stages.iter().skip(1).map(|stage| sum_by_axis(stage.blocks[0].conv.weight.val().square()));
+        let readers = convolutions.chain([sum_by_axis(self.head.first().weight.val().square())]);
         let of_stages = self.stages.iter().zip(readers).filter_map(|(stage, squares)| {
             let [channels, height, width] = stage.dropped;
             match &stage.dropout {

@@ -183,9 +183,7 @@ impl PreparedImages {
             weights: Weights::default(),
             test: None,
         };
-        let model = ImageModel::new(file, trained.model, device);
-        let scores = model.evaluate(&test, &MonteCarlo::new(PASSES))?;
-        let file = ImageFile { test: Some(scores), ..model.file().clone() };
-        Ok(Outcome { model: model.described(file), curve: trained.curve, split: self.split })
+        let model = ImageModel::new(file, trained.model, device).judged(&test, &MonteCarlo::new(PASSES))?;
+        Ok(Outcome { model, curve: trained.curve, split: self.split })
     }
 }

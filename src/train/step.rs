@@ -256,6 +256,7 @@ mod tests {
     use super::*;
     use crate::{
         models::{CnnConfig, Mlp, MlpConfig, Noise, Pool, Stage, Task},
+        nn::ConcreteDropoutConfig,
         rate::Rate,
     };
 
@@ -348,7 +349,7 @@ mod tests {
             };
             // d/dlogit of length_scale^2 / 2 * squares / (1 - p) + units (p ln p + (1 - p) ln(1 - p)), p = sigmoid(logit)
             let p = 1.0 / (1.0 + (-logit).exp());
-            let (length_scale, units) = (1e-2f64, 27.0);
+            let (length_scale, units) = (ConcreteDropoutConfig::new().length_scale, 27.0);
             let slope = length_scale.powi(2) / 2.0 * weights.0 / (1.0 - p).powi(2) + units * (p / (1.0 - p)).ln();
             let expected = to_loss * p * (1.0 - p) * slope * (1.0 / 10.0 - 1.0 / 1000.0);
             let found = gradient(10) - gradient(1000);

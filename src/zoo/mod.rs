@@ -30,12 +30,20 @@ pub struct Entry {
     card: &'static str,
 }
 
-const ENTRIES: [Entry; 1] = [Entry {
-    name: "mlp/wine-red",
-    toml: include_str!("../../models/mlp/wine-red.toml"),
-    weights: include_bytes!("../../models/mlp/wine-red.safetensors"),
-    card: include_str!("../../models/mlp/README.md"),
-}];
+const ENTRIES: [Entry; 2] = [
+    Entry {
+        name: "cnn/digits",
+        toml: include_str!("../../models/cnn/digits.toml"),
+        weights: include_bytes!("../../models/cnn/digits.safetensors"),
+        card: include_str!("../../models/cnn/README.md"),
+    },
+    Entry {
+        name: "mlp/wine-red",
+        toml: include_str!("../../models/mlp/wine-red.toml"),
+        weights: include_bytes!("../../models/mlp/wine-red.safetensors"),
+        card: include_str!("../../models/mlp/README.md"),
+    },
+];
 
 /// All models of the zoo, by name.
 pub fn list() -> &'static [Entry] {

@@ -35,12 +35,6 @@ impl ImageModel {
         Self { file, cnn, device: device.clone() }
     }
 
-    /// The same network with more said about it; `file` describes the same weights.
-    #[cfg(feature = "train")]
-    pub(crate) fn described(self, file: ImageFile) -> Self {
-        Self { file, ..self }
-    }
-
     /// The same model with kernels and matrices rounded to `f16`, which halves the file of its weights. Its scores are those of the weights as they were:
     /// look again whether they hold ([`evaluate`](Self::evaluate)).
     ///
@@ -49,6 +43,15 @@ impl ImageModel {
     pub fn with_half_weights(self) -> Result<Self> {
         let (bytes, weights) = Weights::pack(&self.cnn, Some(self.file.weights.params), Precision::F16);
         Self::from_parts(ImageFile { weights, ..self.file }, &bytes, Path::new("f16"), &self.device)
+    }
+
+    /// The same model with its scores on these pictures in its description: a test part, which nothing was chosen by.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn judged(self, test: &Labelled, monte_carlo: &MonteCarlo) -> Result<Self> {
+        let scores = self.evaluate(test, monte_carlo)?;
+        Ok(Self { file: ImageFile { test: Some(scores), ..self.file }, ..self })
     }
 
     /// Opens a model that was saved in `directory`.
