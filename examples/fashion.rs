@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let source = ImageSource::FashionMnist(args.data.join("fashion-mnist"));
     let mut data = source.read(&recipe.data.reading)?;
-    let mut far = ImageSource::Mnist(args.data.join("mnist")).read_test(&recipe.data.reading)?.1;
+    let mut far = ImageSource::Mnist(args.data.join("mnist")).read_test(&recipe.data.reading)?.pictures;
     if let Some(few) = args.few {
         data.train = first(&data.train, few);
         data.test = data.test.map(|test| first(&test, few));

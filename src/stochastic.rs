@@ -106,6 +106,21 @@ pub trait Stochastic<I: Batch>: Send + Sync {
     }
 }
 
+/// The sum of all entries, for [`Stochastic::regulariser`] and penalties: an axis after the other, and a long axis in pieces. Some devices lose
+/// the tail of a sum over more than 65 500 entries.
+///
+/// # Shapes
+/// - input: any
+/// - output: `[1]`
+pub(crate) fn sum_by_axis<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    const LONGEST: usize = 1 << 14;
+    let over = |x: Tensor<D>, axis: usize| match x.dims()[axis] > LONGEST {
+        true => Tensor::cat(x.split(LONGEST, axis).into_iter().map(|piece| piece.sum_dim(axis)).collect(), axis),
+        false => x,
+    };
+    (0..D).rev().fold(x, |x, axis| over(x, axis).sum_dim(axis)).reshape([1])
+}
+
 impl<I: Batch, S: Stochastic<I> + ?Sized> Stochastic<I> for &S {
     type Output = S::Output;
 
@@ -258,5 +273,27 @@ impl Joinable for Samples {
         assert_eq!((self.passes, self.width), (next.passes, next.width), "samples of different models");
         self.values.extend(next.values);
         self.rows += next.rows;
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use crate::{device::DeviceSpec, key::Key};
+
+    #[test]
+    fn a_sum_has_every_entry_however_many_there_are() {
+        let devices = ["flex", "ndarray", "wgpu:software"].map(|name| name.parse::<DeviceSpec>().expect("a device"));
+        for device in devices.iter().filter(|spec| spec.is_compiled_in()).filter_map(|spec| spec.init().ok()) {
+            let ones = |sum: Tensor<1>| sum.into_scalar::<f32>();
+            assert_eq!(ones(sum_by_axis(Tensor::<1>::ones([100_000], &device))), 100_000.0);
+            assert_eq!(ones(sum_by_axis(Tensor::<2>::ones([2, 70_001], &device))), 140_002.0);
+            assert_eq!(ones(sum_by_axis(Tensor::<4>::ones([70, 1, 40, 30], &device))), 84_000.0);
+            let values = Key::new(1).normal(0, 1, 90_000);
+            let expected: f64 = values.iter().map(|value| f64::from(value * value)).sum();
+            let x = Tensor::<1>::from_data(values.as_slice(), &device).reshape([300, 300]);
+            let found = f64::from(ones(sum_by_axis(x.square())));
+            assert!((found / expected - 1.0).abs() < 1e-6, "{found}, expected {expected}");
+        }
     }
 }

@@ -195,6 +195,42 @@ fn drop_block_keeps_the_sum_of_a_row_of_ones_and_drops_the_centre_more_than_the_
 }
 
 #[test]
+fn where_one_block_covers_the_map_drop_block_keeps_what_is_not_lost_with_a_whole_row() {
+    let side = 7;
+    for (name, device) in devices() {
+        for (drop, channels) in [(0.1, 1), (0.3, 1), (0.3, 3)] {
+            let x = Tensor::ones([10_000, channels, side, side], &device);
+            let y = values(DropBlockConfig::new(drop, 7).init().forward(x, &Pass::train(KEY).at("layer")));
+            let means = by_row(&y, channels * side * side, |row| row.iter().sum::<f64>() / row.len() as f64);
+            let expected = 1.0 - drop.powi(channels as i32); // 0.9, 0.7 and 0.973
+            assert_mean(&means, expected, &format!("{name}: {drop} of {channels} channels"));
+            let corners = by_row(&y, channels * side * side, |row| row[0]);
+            assert_mean(&corners, expected, &format!("{name}: {drop} of {channels} channels, at a corner"));
+        }
+    }
+}
+
+#[test]
+fn drop_blocks_mean_at_a_position_is_what_docs_dropout_md_says() {
+    // `docs/dropout.md`: how much of x is left on average in the centre and in the corner of a map of 14 x 14.
+    let side = 14;
+    for (name, device) in devices() {
+        for (drop, channels, centre, corner) in [(0.1, 8, 0.79, 1.11), (0.3, 1, 0.33, 1.51)] {
+            let x = Tensor::ones([6000, channels, side, side], &device);
+            let y = values(DropBlockConfig::new(drop, 7).init().forward(x, &Pass::train(KEY).at("layer")));
+            let map = side * side;
+            for (what, at, expected) in [("centre", 7 * side + 7, centre), ("corner", 0, corner)] {
+                let here = by_row(&y, channels * map, |row| row.iter().skip(at).step_by(map).sum::<f64>());
+                let (found, error) = mean(&here);
+                let (found, error) = (found / channels as f64, error / channels as f64);
+                // Four standard errors, and half of the last digit that is written there.
+                assert!((found - expected).abs() < 4.0 * error + 0.005, "{name}: {found} +- {error} in the {what}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_row_that_lost_everything_is_zero_not_nan() {
     for (name, device) in devices_and_autodiff() {
         let layer = DropBlockConfig::new(0.5, 7).init();
@@ -536,6 +572,19 @@ fn concrete_dropout_is_a_number_at_every_logit() {
 }
 
 #[test]
+fn a_learned_rate_learns_wherever_it_may_begin() {
+    for (name, device) in devices() {
+        let device = device.autodiff();
+        for drop in [1e-13, 0.5, 1.0 - 1e-13] {
+            let layer = ConcreteDropoutConfig::new().with_rate(drop).with_length_scale(1.0).init(&device);
+            let gradients = layer.regulariser(tensor(&[3.0], [1], &device), 40).backward();
+            let slope = values(layer.logit.val().grad(&gradients).unwrap())[0];
+            assert!(slope != 0.0 && slope.is_finite(), "{name}: {slope} at {drop}");
+        }
+    }
+}
+
+#[test]
 fn a_learned_rate_is_a_parameter_and_can_be_read() {
     for (name, device) in devices_and_autodiff() {
         let layer: ConcreteDropout = ConcreteDropoutConfig::new().with_rate(0.25).init(&device);
@@ -594,7 +643,9 @@ fn layers_show_what_tells_them_apart() {
         ("gaussian:0.3", "GaussianDropout {rate: 0.3}"),
         ("alpha:0.05", "AlphaDropout {rate: 0.05}"),
         ("drop-connect:0.4", "DropConnect {rate: 0.4}"),
-        ("concrete", "ConcreteDropout {temperature: 0.1, length_scale: 0.01"),
+        ("concrete", "ConcreteDropout {start_rate: 0.1, temperature: 0.1, length_scale: 0.0001"),
+        ("concrete:0.5", "ConcreteDropout {start_rate: 0.5, "),
+        ("spatial-concrete:0.25", "SpatialConcreteDropout2d {start_rate: 0.25, "),
         ("none", "NoDropout"),
     ] {
         let found = kind(text, &device).to_string();
@@ -610,6 +661,8 @@ fn layers_refuse_settings_that_make_none() {
     assert!(refuses(&|| GaussianDropoutConfig::new(1.0).init().to_string()));
     assert!(refuses(&|| StochasticDepthConfig::new(f64::NAN).init().to_string()));
     assert!(refuses(&|| DropBlockConfig::new(0.1, 0).init().to_string()));
-    assert!(refuses(&|| ConcreteDropoutConfig::new().with_rate(0.0).init(&device).to_string()));
+    for rate in [0.0, 1e-14, 1.0 - 1e-14, 1.0, f64::NAN] {
+        assert!(refuses(&|| ConcreteDropoutConfig::new().with_rate(rate).init(&device).to_string()), "{rate}");
+    }
     assert!(refuses(&|| ConcreteDropoutConfig::new().with_length_scale(-1.0).init(&device).to_string()));
 }

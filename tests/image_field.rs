@@ -1,4 +1,4 @@
-//! The field cases D08 and D09, and the real MNIST and Fashion-MNIST. They are read in and beside `$BURN_ZOO_DATA`; without it, each says that it was skipped.
+//! The field cases D08 and D09, and the real MNIST and Fashion-MNIST. They are read in and beside `$BURN_ZOO_DATA`; if that is not set, each says that it was skipped.
 #![cfg(feature = "images")]
 
 use std::{
@@ -7,17 +7,18 @@ use std::{
 };
 
 use burn_zoo::data::image::{
-    Alpha, BadFiles, ImageData, ImageReading, ImageSource, Images, Normalisation, read_idx, read_images,
+    Alpha, BadFiles, ImageData, ImageReading, ImageSource, Images, Normalisation, TestPart, read_idx, read_images,
 };
 
-/// A folder below `$BURN_ZOO_DATA`; none, with a note, where there is none.
+/// A folder below `$BURN_ZOO_DATA`, which must be there; none, with a note, if the variable is not set.
 fn data(folder: &str) -> Option<PathBuf> {
-    let path = env::var_os("BURN_ZOO_DATA").map(|data| PathBuf::from(data).join(folder));
-    let path = path.filter(|path| path.exists());
-    if path.is_none() {
-        eprintln!("skipped: no {folder} in $BURN_ZOO_DATA");
-    }
-    path
+    let Some(data) = env::var_os("BURN_ZOO_DATA") else {
+        eprintln!("skipped: BURN_ZOO_DATA is not set");
+        return None;
+    };
+    let path = PathBuf::from(data).join(folder);
+    assert!(path.is_dir(), "{}: not there, and BURN_ZOO_DATA is set", path.display());
+    Some(path)
 }
 
 fn picture(path: &Path, reading: &ImageReading) -> Result<Images, String> {
@@ -181,7 +182,7 @@ fn d09_every_good_pair_is_the_same_five_pictures() {
         assert!(levels[..4].iter().zip([11.0, 48.0, 85.0, 122.0]).all(|(a, b)| (a - b).abs() < 1e-4));
     }
     let Some(folder) = data("../field/D09/dotted") else { return };
-    let (_, test, ..) = ImageSource::Mnist(folder).read_test(&ImageReading::default()).unwrap();
+    let test = ImageSource::Mnist(folder).read_test(&ImageReading::default()).unwrap().pictures;
     assert_eq!(test.labels, [3, 0, 9, 1, 3]);
 }
 
@@ -239,7 +240,7 @@ fn fashion_mnist_has_its_pictures_as_many_of_each_class() {
     let data = source.read(&ImageReading::default()).unwrap();
     let of = |labels: &[usize], class: usize| labels.iter().filter(|&&label| label == class).count();
     assert!((0..10).all(|class| of(&data.train.labels, class) == 6000));
-    let (classes, test, sha256, _) = source.read_test(&ImageReading::default()).unwrap();
+    let TestPart { classes, pictures: test, sha256, .. } = source.read_test(&ImageReading::default()).unwrap();
     assert!((0..10).all(|class| of(&test.labels, class) == 1000));
     assert_eq!(classes, data.classes);
     assert_eq!(Some(test), data.test);

@@ -8,7 +8,9 @@ use std::{
 
 use burn_zoo::{
     Key,
-    data::image::{Augmentation, Color, ImageReading, ImageSource, Images, Normalisation, digits, read_idx, rotated},
+    data::image::{
+        Augmentation, Color, ImageReading, ImageSource, Images, Normalisation, TestPart, digits, read_idx, rotated,
+    },
 };
 use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
@@ -175,6 +177,14 @@ fn a_header_that_promises_too_much_takes_no_memory() {
     // A bomb: ten megabytes of zeros in ten thousand bytes, behind a header of 120.
     fs::write(&a, gzip(&[&pair().0[..16], &vec![0; 10 << 20]].concat())).unwrap();
     assert_eq!(refused(read_idx(&a, &b), &directory), "a: 120 bytes of pixels expected, more found");
+    // Headers that so long a gzip could hold are refused before the rest is read: it would be found too short.
+    let noise: Vec<u8> = Key::new(1).uniform(0, 1, 5 << 20).into_iter().map(|u| (u * 256.0) as u8).collect();
+    fs::write(&a, gzip(&idx(&[3 << 10, 1024, 1024], &noise))).unwrap();
+    let says = "a: 3221225472 bytes of pixels are too many: as numbers they take more than 8 GiB";
+    assert_eq!(refused(read_idx(&a, &b), &directory), says);
+    fs::write(&a, pair().0).unwrap();
+    fs::write(&b, gzip(&idx(&[u32::MAX], &noise))).unwrap();
+    assert_eq!(refused(read_idx(&a, &b), &directory), "a: 5 images, 4294967295 labels (in b)");
 }
 
 #[test]
@@ -195,7 +205,7 @@ fn mnist_is_found_under_each_of_its_names() {
         fs::write(name("t10k", "labels", 1), &labels).unwrap();
         let data = source.read(&ImageReading::default()).unwrap();
         assert_eq!(data.test.unwrap().labels, [3, 0, 9, 1, 3]);
-        assert_eq!(source.read_test(&ImageReading::default()).unwrap().1.images.rows(), 5);
+        assert_eq!(source.read_test(&ImageReading::default()).unwrap().pictures.images.rows(), 5);
     }
 }
 
@@ -263,7 +273,7 @@ fn cifar_is_read_from_its_folder_or_the_one_above() {
         assert_eq!((&data.classes[3][..], data.test.unwrap().labels), ("cat", vec![9]));
         assert!(data.notes.is_empty(), "{:?}", data.notes);
         let grey = ImageReading { color: Color::Grey, ..ImageReading::default() };
-        let (classes, test, ..) = source.read_test(&grey).unwrap();
+        let TestPart { classes, pictures: test, .. } = source.read_test(&grey).unwrap();
         assert_eq!((classes.len(), test.images.shape()), (10, [1, 32, 32]));
         let luma = (0.299 * 50.0 + 0.587 * 100.0 + 0.114 * 200.0) / 255.0;
         assert!((test.images.row(0)[77] - luma).abs() < 1e-6);
@@ -531,11 +541,37 @@ fn as_many_pictures_are_erased_as_was_said_and_as_much_of_them() {
         let Some((&first, &last)) = gone.first().zip(gone.last()) else { continue };
         erased += 1;
         let (high, wide) = (last / 9 - first / 9 + 1, last % 9 - first % 9 + 1);
-        assert!(gone.len() == high * wide && gone.len() <= 36, "{} pixels", gone.len()); // a rectangle, a third at most
+        // A rectangle of a third of the 81 pixels at most, before each side is rounded.
+        assert!(gone.len() == high * wide && gone.len() <= 36, "{} pixels", gone.len());
         assert!(gone.iter().all(|&i| changed[i] == black(0) && changed[81 + i] == black(1)));
     }
     let error = (0.3 * 0.7 / n as f64).sqrt();
     assert!((erased as f64 / n as f64 - 0.3).abs() < 4.0 * error, "{erased} of {n}");
+}
+
+#[test]
+fn pixels_that_are_no_picture_are_refused_and_not_changed_otherwise() {
+    let panics = |run: &dyn Fn()| {
+        let error = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+        error
+            .downcast_ref::<&str>()
+            .map_or_else(|| error.downcast_ref::<String>().unwrap().clone(), |says| says.to_string())
+    };
+    let row = |n: usize| scale().apply_row(&mut vec![0.5; n]);
+    row(162);
+    assert_eq!(panics(&|| row(161)), "161 pixels are not 2 channels of one size");
+    let uneven = Normalisation { mean: vec![0.5; 2], sd: vec![1.0] };
+    assert!(panics(&|| uneven.apply_row(&mut [0.5; 2])).contains("a mean and a standard deviation for each channel"));
+    let change =
+        |n: usize, shape, scale: &Normalisation| everything().apply(&mut vec![0.5; n], shape, scale, Key::new(1));
+    change(162, SHAPE, &scale());
+    assert_eq!(panics(&|| change(161, SHAPE, &scale())), "161 pixels are no picture of the shape [2, 9, 9]");
+    assert_eq!(panics(&|| change(0, [2, 0, 9], &scale())), "0 pixels are no picture of the shape [2, 0, 9]");
+    let three = Normalisation { mean: vec![0.5; 3], sd: vec![1.0; 3] };
+    let says = "a mean and a standard deviation for each channel";
+    assert!(panics(&|| change(162, SHAPE, &three)).contains(says));
+    assert!(panics(&|| change(162, SHAPE, &uneven)).contains(says));
+    assert_eq!(panics(&|| drop(rotated(&[0.5; 3], SHAPE, 90.0))), "3 pixels are no picture of the shape [2, 9, 9]");
 }
 
 #[test]
@@ -585,7 +621,7 @@ fn the_built_in_digits_are_those_of_every_platform() {
         let n = part.labels.len() / 10;
         assert!((0..10).all(|class| part.labels.iter().filter(|&&label| label == class).count() == n));
     }
-    let (classes, same, ..) = ImageSource::Digits.read_test(&ImageReading::default()).unwrap();
+    let TestPart { classes, pictures: same, .. } = ImageSource::Digits.read_test(&ImageReading::default()).unwrap();
     assert_eq!((classes.join(""), same), ("0123456789".to_string(), test));
 }
 
@@ -672,7 +708,7 @@ mod folders {
             .collect();
         assert_eq!(data.sha256, burn_zoo::data::sha256(lines.as_bytes())); // what sha256sum writes
         let source = ImageSource::Folder(directory.path().to_path_buf());
-        assert_eq!(source.read_test(&ImageReading::default()).unwrap().1, data.train);
+        assert_eq!(source.read_test(&ImageReading::default()).unwrap().pictures, data.train);
     }
 
     #[test]

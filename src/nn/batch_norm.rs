@@ -117,13 +117,11 @@ impl BatchNorm {
     }
 }
 
-/// Mean and variance (divided by n) of each feature, by two short sums rather than a long one: some devices lose the tail of a
-/// reduction over more than 65 500 entries.
+/// Mean and variance (divided by n) of each feature, by a short sum over each axis rather than a long one over all: some devices lose the
+/// tail of a reduction over more than 65 500 entries.
 fn batch_statistics<const D: usize>(x: Tensor<D>) -> (Tensor<1>, Tensor<1>) {
-    let dims = x.dims();
-    let (rows, features) = (dims[0], dims[1]);
-    let x: Tensor<3> = x.reshape([rows, features, dims[2..].iter().product()]);
-    let over = |x: Tensor<3>| x.mean_dim(2).mean_dim(0); // [1, features, 1]
+    let features = x.dims()[1];
+    let over = |x: Tensor<D>| (2..D).rev().fold(x, Tensor::mean_dim).mean_dim(0); // [1, features, 1, ...]
     let mean = over(x.clone());
     let variance = over((x - mean.clone()).square());
     (mean.reshape([features]), variance.reshape([features]))

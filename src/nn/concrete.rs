@@ -12,19 +12,27 @@ use crate::pass::{Law, Pass};
 /// The paper's: how far the relaxed draws are from 0 and 1.
 const TEMPERATURE: f64 = 0.1;
 
-/// Beyond it a rate is 0 or 1 to 13 digits.
+/// Beyond it a rate is 0 or 1 to 13 digits, and the gradient of its logit is 0: it never learns.
 const LARGEST_LOGIT: f64 = 30.0;
+
+/// The nearest to 0 and to 1 that a rate begins: its logit is within the bound, by 0.07.
+const NEAREST: f64 = 1e-13;
+
+/// Whether a rate that begins here can be learned.
+pub(super) fn can_be_learned(rate: f64) -> bool {
+    (NEAREST..=1.0 - NEAREST).contains(&rate)
+}
 
 macro_rules! concrete_dropout {
     ($(#[$doc:meta])* $name:ident, $config:ident, $shape:literal, $units:literal) => {
         #[doc = concat!("Configuration of [`", stringify!($name), "`].")]
         #[derive(Config, Debug)]
         pub struct $config {
-            /// The rate to begin with, in (0, 1). The authors' programs: 0.1.
+            /// The rate to begin with, from 1e-13 to 1 - 1e-13. The authors' programs: 0.1.
             #[config(default = 0.1)]
             pub rate: f64,
             /// The prior's length scale l: how much the weights behind the layer weigh in its regulariser. The authors' programs: 1e-4.
-            #[config(default = 1e-2)]
+            #[config(default = 1e-4)]
             pub length_scale: f64,
         }
 
@@ -35,20 +43,22 @@ macro_rules! concrete_dropout {
             /// The log-odds of the rate, `ln(rate / (1 - rate))`, of shape `[1]`.
             pub logit: Param<Tensor<1>>,
             length_scale: f64,
+            #[module(skip)]
+            start_rate: f64,
         }
 
         impl $config {
             /// The layer.
             ///
             /// # Panics
-            /// If the rate is not in (0, 1), or the length scale is negative or no number.
+            /// If the rate is nearer to 0 or 1 than 1e-13, from where it would never be learned, or the length scale is negative or no number.
             pub fn init(&self, device: &Device) -> $name {
                 let Self { rate, length_scale } = *self;
-                assert!(rate > 0.0 && rate < 1.0, "rate {rate} cannot be learned from: expected 0 < rate < 1");
+                assert!(can_be_learned(rate), "rate {rate} cannot be learned from: expected 1e-13 <= rate <= 1 - 1e-13");
                 assert!(length_scale >= 0.0 && length_scale.is_finite(), "length_scale is {length_scale}: expected 0 or more");
                 let logit = Tensor::from_data([(rate / (1.0 - rate)).ln()], device);
                 // Said of the parameter, not of the tensor: it must hold on an inner device too, until the module is put on an autodiff one.
-                $name { logit: Param::from_tensor(logit).set_require_grad(true), length_scale }
+                $name { logit: Param::from_tensor(logit).set_require_grad(true), length_scale, start_rate: rate }
             }
         }
 
@@ -85,8 +95,9 @@ macro_rules! concrete_dropout {
                 DisplaySettings::new().with_new_line_after_attribute(false).optional()
             }
 
-            // Not the rate: it is learned, as weights are, and what is shown here tells networks apart.
+            // Not the rate as it is: it is learned, as weights are, and what is shown here tells networks apart, before and after training.
             fn custom_content(&self, content: Content) -> Option<Content> {
+                let content = content.add("start_rate", &self.start_rate);
                 content.add("temperature", &TEMPERATURE).add("length_scale", &self.length_scale).optional()
             }
         }
@@ -103,6 +114,8 @@ concrete_dropout! {
     /// ```
     /// The draws are nearly 0 or 1; the bias lies between -0.2 % (at a rate of a quarter) and 1.7 % (near 1). Without the
     /// [`regulariser`](Self::regulariser) nothing holds the rate up: to drop costs likelihood.
+    ///
+    /// Logits count as -30 to 30: a rate that comes nearer to 0 or 1 than 1e-13 stays there, and one may not begin there.
     ///
     /// # Examples
     /// ```

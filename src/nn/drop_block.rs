@@ -36,8 +36,12 @@ pub struct DropBlockConfig {
 /// gamma: mean over (i, j) of 1 - (1 - gamma)^n_ij = rate, where n_ij places cover (i, j)
 /// ```
 /// On average over a map the rate is exact at every size, but not at each position: fewer blocks reach the edges than the centre, so edges are
-/// dropped less. For the same reason `E[y] = x` holds on average over positions and not at each: over the entries of a row `m N / sum(m)` has
-/// the mean 1 exactly. A row that lost everything, which does happen where maps are few and small, is 0.
+/// dropped less. For the same reason `E[y] = x` does not hold at each position, and not quite on average over them: over the entries of a row
+/// `m N / sum(m)` has the mean 1, or 0 if the row lost everything, which does happen where maps are few and small.
+///
+/// ```text
+/// E[mean over a row of m N / sum(m)] = 1 - P(lost);   P(lost) = rate^channels where one block covers the map, and E[y] = (1 - P(lost)) x there
+/// ```
 /// A block larger than the map is cut to the map, in each dimension by itself.
 ///
 /// # Examples

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AlphaDropout, ConcreteDropout, ConcreteDropoutConfig, DropBlock, DropConnect, Dropout, GaussianDropout,
-    SpatialConcreteDropout2d, SpatialConcreteDropout2dConfig, SpatialDropout2d,
+    SpatialConcreteDropout2d, SpatialConcreteDropout2dConfig, SpatialDropout2d, concrete,
 };
 use crate::{pass::Pass, rate::Rate};
 
 /// Which dropout, with its settings. As text: `none`, `element:0.5`, `spatial:0.2`, `drop-block:0.1:7`, `gaussian:0.3`, `alpha:0.05`,
-/// `drop-connect:0.5`, `concrete:0.1`, `spatial-concrete:0.1`; the last two without a number begin with 0.1.
+/// `drop-connect:0.5`, `concrete:0.1`, `spatial-concrete:0.1`; the last two without a number begin with 0.1, and none nearer to 0 or 1 than 1e-13.
 ///
 /// # Examples
 /// ```
@@ -64,6 +64,9 @@ const EXPECTED: &str = "expected none, element:RATE, spatial:RATE, drop-block:RA
 
 impl DropoutKind {
     /// The layer, for feature maps.
+    ///
+    /// # Panics
+    /// If a rate is to be learned and begins nearer to 0 or 1 than 1e-13, or the side of a block is 0: no text gives such a kind.
     pub fn init_map(self, device: &Device) -> MapDropout {
         match self {
             Self::None => MapDropout::None(NoDropout {}),
@@ -94,8 +97,8 @@ impl FromStr for DropoutKind {
             Rate::new(number).map_err(|error| format!("`{text}`: {error}"))
         };
         let learned = |number: &str| match rate(number)? {
-            rate if rate.is_zero() => Err(format!("`{text}`: a learned rate begins above 0")),
-            rate => Ok(rate),
+            rate if concrete::can_be_learned(rate.get()) => Ok(rate),
+            _ => Err(format!("`{text}`: a learned rate begins above 0 and below 1, by 1e-13 or more")),
         };
         let begins = || Rate::new(CONCRETE).expect("a tenth is a rate");
         match parts[..] {
@@ -215,6 +218,9 @@ impl MapDropout {
     /// # Shapes
     /// - input: `[rows, channels_in, height_in, width_in]`
     /// - output: `[rows, channels_out, height_out, width_out]`
+    ///
+    /// # Panics
+    /// If weights are to be dropped in a pass over [`rows`](Pass::rows) without a recorder: see [`Pass::draw_weights`].
     pub fn conv2d(&self, conv: &Conv2d, x: Tensor<4>, pass: &Pass<'_>) -> Tensor<4> {
         match self {
             Self::DropConnect(dropout) => dropout.conv2d(conv, x, pass),
@@ -279,7 +285,9 @@ mod tests {
             ("alpha:nan", "is not a probability"),
             ("drop-block:0.1:0", "the side of a block is `0`: expected a whole number of at least 1"),
             ("drop-block:0.1:2.5", "the side of a block is `2.5`"),
-            ("concrete:0", "a learned rate begins above 0"),
+            ("concrete:0", "`concrete:0`: a learned rate begins above 0 and below 1, by 1e-13 or more"),
+            ("concrete:1e-14", "a learned rate begins above 0 and below 1, by 1e-13 or more"),
+            ("spatial-concrete:0.99999999999999", "a learned rate begins above 0 and below 1, by 1e-13 or more"),
             ("", "`` is no dropout"),
         ] {
             let error = text.parse::<DropoutKind>().unwrap_err();

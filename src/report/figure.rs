@@ -157,9 +157,9 @@ impl Figure {
     }
 
     /// Small grey pictures under the axis, each centred at its x, and as large as there is room: 0 is white, 1 is black. A pixel is drawn in one of nine
-    /// greys. Pixels that do not fill whole rows of `width` are left out.
+    /// greys; one that is NaN is white. Pixels that do not fill whole rows of `width` are left out: all of them where it is 0.
     pub fn pictures(mut self, xs: &[f64], width: usize, pictures: &[impl AsRef<[f32]>]) -> Self {
-        let whole = |pixels: &[f32]| pixels[..pixels.len() - pixels.len() % width.max(1)].to_vec();
+        let whole = |pixels: &[f32]| pixels[..pixels.len().checked_div(width).unwrap_or(0) * width].to_vec();
         let pictures = xs.iter().zip(pictures).map(|(&x, pixels)| Picture { x, width, pixels: whole(pixels.as_ref()) });
         self.pictures = pictures.filter(|picture| picture.x.is_finite() && !picture.pixels.is_empty()).collect();
         self

@@ -95,7 +95,11 @@ impl Layout {
             true => 0.0,
             false => {
                 let apart = slot(figure.pictures.iter().map(|picture| picture.x));
-                (apart / (x_range.1 - x_range.0) * (right - left) - 2.0).clamp(1.0, LARGEST_PICTURE)
+                let scale = (right - left) / (x_range.1 - x_range.0);
+                let middles = figure.pictures.iter().map(|picture| left + (picture.x - x_range.0) * scale);
+                let seen = middles.filter(|middle| (left..=right).contains(middle));
+                let to_edge = seen.map(|middle| middle.min(WIDTH - middle)).fold(LARGEST_PICTURE, f64::min);
+                (apart * scale - 2.0).min(2.0 * to_edge - 2.0).clamp(1.0, LARGEST_PICTURE)
             }
         };
         let under = if picture > 0.0 { picture + TICK } else { 0.0 };

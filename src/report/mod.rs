@@ -62,7 +62,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
 #[cfg(test)]
 mod tests {
     use resvg::tiny_skia::Pixmap;
-    use resvg::usvg::roxmltree::Document;
+    use resvg::usvg::roxmltree::{self, Document};
 
     use super::*;
 
@@ -157,6 +157,75 @@ mod tests {
             svg.matches("<polyline").count()
         };
         assert_eq!(polylines(&[1.0, 2.0, f64::NAN, 2.0, 1.0]), polylines(&[1.0, 2.0, 1.5, 2.0, 1.0]) + 1);
+    }
+
+    /// The pixels of pictures that are drawn: the opacity, left, top, right and bottom of each run.
+    fn runs(figure: &Figure) -> Vec<(String, [f64; 4])> {
+        let svg = figure.to_svg();
+        let document = Document::parse(&svg).expect("well-formed XML");
+        let runs = document
+            .descendants()
+            .filter(|node| node.has_tag_name("rect") && node.attribute("fill") == Some("#222222"));
+        let run = |node: roxmltree::Node| {
+            let [x, y, width, height] = ["x", "y", "width", "height"]
+                .map(|name| node.attribute(name).expect("a rectangle").parse::<f64>().expect("a number") / 10.0);
+            (node.attribute("opacity").expect("a grey").to_string(), [x, y, x + width, y + height])
+        };
+        runs.map(run).collect()
+    }
+
+    #[test]
+    fn pictures_lie_between_the_axis_and_its_name_and_inside_of_the_figure() {
+        let black = [[1.0_f32; 16]; 4];
+        let wide = Figure::new("").axes("x", "y").pictures(&X, 4, &black);
+        let ticks: Vec<(f64, &str)> = X.map(|x| (x, "name")).to_vec();
+        let crowded: Vec<f64> = (0..100).map(f64::from).collect();
+        for (figure, count) in [
+            (wide.clone().line("", &X, &X), 4),
+            (wide.clone().x_range(0.0..3.0), 4), // the first and the last are centred at the ends of the axis
+            (wide.clone().x_range(1.0..2.0), 2),
+            (wide.x_ticks(&ticks), 4),
+            (Figure::new("").line("legend", &crowded, &crowded).pictures(&crowded, 4, &[[1.0_f32; 16]; 100]), 100),
+        ] {
+            let (layout, runs) = (layout::Layout::of(&figure), runs(&figure));
+            assert_eq!(runs.len(), 4 * count); // one for each row of pixels
+            for (_, [left, top, right, bottom]) in &runs {
+                assert!(*left >= 0.0 && *right <= 800.0, "{left} to {right}");
+                assert!(*top >= layout.bottom && *bottom <= layout.axis_bottom, "{top} to {bottom}");
+            }
+            let apart = runs[4..].iter().step_by(4).zip(runs.iter().step_by(4)).all(|(b, a)| b.1[0] >= a.1[2]);
+            assert!(apart, "no picture covers its neighbour");
+        }
+    }
+
+    #[test]
+    fn pixels_of_one_grey_are_one_run_and_white_ones_are_not_drawn() {
+        let figure = |pixels: &[f32]| Figure::new("").x_range(0.0..2.0).pictures(&[1.0], 4, &[pixels]);
+        let greys = |pixels: &[f32]| runs(&figure(pixels)).into_iter().map(|(grey, _)| grey).collect::<Vec<_>>();
+        assert!(greys(&[0.0; 8]).is_empty());
+        assert_eq!(greys(&[0.0, 1.0, 1.0, 0.0, 0.5, 0.5, 0.51, 1.0]), ["1", "0.5", "1"]);
+        assert_eq!(greys(&[-3.0, 7.0, f32::INFINITY, f32::NEG_INFINITY]), ["1"]);
+        assert_eq!(greys(&[1.0; 7]).len(), 1, "the second row is not whole");
+        let runs = runs(&figure(&[0.0, 1.0, 1.0, 0.0]));
+        let [left, top, right, bottom] = runs[0].1;
+        assert!(((right - left) / (bottom - top) - 2.0).abs() < 0.05, "two pixels wide, one high");
+    }
+
+    #[test]
+    fn pictures_that_are_none_change_nothing() {
+        let plain = figure().to_svg();
+        let none: [&[f32]; 0] = [];
+        assert_eq!(figure().pictures(&X, 0, &[[1.0; 4]; 4]).to_svg(), plain, "no pixel in a row");
+        assert_eq!(figure().pictures(&X, 2, &[[0.0_f32; 0]; 4]).to_svg(), plain);
+        assert_eq!(figure().pictures(&X, usize::MAX, &[[1.0; 4]; 4]).to_svg(), plain);
+        assert_eq!(figure().pictures(&X, 2, &none).to_svg(), plain);
+        assert_eq!(figure().pictures(&[], 2, &[[1.0; 4]]).to_svg(), plain);
+        assert_eq!(figure().pictures(&[f64::NAN, f64::INFINITY], 2, &[[1.0; 4]; 2]).to_svg(), plain);
+        let odd = figure().pictures(&X, 2, &[[f32::NAN, 1.0, f32::NAN, f32::NAN]; 4]);
+        assert_eq!(runs(&odd).len(), 4, "NaN is white");
+        assert!(!odd.to_svg().contains("NaN"));
+        assert_eq!(odd.to_svg(), odd.to_svg());
+        odd.to_png().expect("a PNG");
     }
 
     #[test]

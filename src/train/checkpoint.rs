@@ -68,7 +68,11 @@ impl Identity {
         settings.remove("workers"); // changes no result
         let mut data = Sha256::new();
         for part in parts {
-            data.update(part.augmentation());
+            let augmentation = part.augmentation();
+            if !augmentation.is_empty() {
+                data.update((augmentation.len() as u64).to_le_bytes());
+                data.update(augmentation);
+            }
             for size in [part.rows(), part.d_input(), part.d_target()] {
                 data.update((size as u64).to_le_bytes());
             }
@@ -340,6 +344,34 @@ fn fingerprint(hash: Sha256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn trainings_of_other_start_rates_or_augmentations_are_others() {
+        use crate::nn::ConcreteDropoutConfig;
+
+        let device = Device::flex();
+        let examples = || Examples::new(vec![0.0], vec![0.0], 1).expect("a row");
+        let named = |name: &str| Arc::new(examples().with_augmentation(name, |_, _| {}));
+        let identity = |rate: f64, parts: [&Arc<Examples>; 2]| {
+            Identity::new(
+                &TrainConfig::new(),
+                &ConcreteDropoutConfig::new().with_rate(rate).init(&device),
+                parts,
+                &device,
+            )
+        };
+        let plain = Arc::new(examples());
+        let of_rates = [0.1, 0.5].map(|rate| identity(rate, [&plain, &plain]));
+        assert_ne!(of_rates[0].network, of_rates[1].network);
+        assert_eq!(of_rates[0].data, of_rates[1].data);
+        // A name that reads as what is hashed of a row without one: three sizes and two zeros.
+        let name = "\u{1}\0\0\0\0\0\0\0".repeat(3) + &"\0".repeat(8);
+        let of_names =
+            [[&named(&name), &plain], [&plain, &named(&name)], [&plain, &plain]].map(|parts| identity(0.1, parts));
+        assert!(of_names[0].data != of_names[1].data && of_names[1].data != of_names[2].data);
+        assert_eq!(of_names[2].data, identity(0.1, [&named(""), &plain]).data);
+    }
 
     #[test]
     fn the_losses_of_an_epoch_come_back_bit_for_bit() {

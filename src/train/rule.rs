@@ -7,6 +7,7 @@ use burn::{
 };
 
 use super::config::TrainConfig;
+use crate::stochastic::sum_by_axis;
 
 /// Penalties, clipping and max-norm, with their settings.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,8 @@ impl ModuleVisitor for Penalty {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if is_weight(param) {
             let weight = param.val().inner();
-            let penalty = weight.clone().abs().sum() * self.rule.l1 + weight.square().sum() * self.rule.l2;
+            let penalty =
+                sum_by_axis(weight.clone().abs()) * self.rule.l1 + sum_by_axis(weight.square()) * self.rule.l2;
             self.sum = Some(added(self.sum.take(), penalty));
         }
     }
@@ -120,7 +122,7 @@ struct Squares<'a> {
 impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.grads.get::<D>(param.id) {
-            self.sum = Some(added(self.sum.take(), gradient.square().sum()));
+            self.sum = Some(added(self.sum.take(), sum_by_axis(gradient.square())));
         }
     }
 }

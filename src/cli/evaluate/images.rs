@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use burn_zoo::{
     Result as Done,
-    data::image::{ImageSource, Labelled},
+    data::image::{ImageSource, Labelled, TestPart},
     report,
     uncertainty::{
         ClassPrediction,
@@ -77,7 +77,7 @@ pub fn run(args: &Args, model: &ImageModel, words: &Words, out: &mut dyn Write) 
 /// The pictures to judge by, as the model reads them: the classes, the pictures, and the checksum of what was read.
 fn read(source: &str, model: &ImageModel, words: &Words) -> Result<(Vec<String>, Labelled, String)> {
     let parsed: ImageSource = source.parse().map_err(usage)?;
-    let (classes, pictures, sha256, notes) = parsed.read_test(&model.reading())?;
+    let TestPart { classes, pictures, sha256, notes } = parsed.read_test(&model.reading())?;
     notes.iter().for_each(|note| words.say(&format!("{source}: {note}")));
     Ok((classes, pictures, sha256))
 }

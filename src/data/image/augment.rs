@@ -28,7 +28,9 @@ pub struct Augmentation {
     pub brightness: f64,
     /// Normal noise in each pixel, by its standard deviation as a share of full scale.
     pub noise: f64,
-    /// The probability that a rectangle of 2 to 33 % of the area becomes black (Zhong et al., "Random erasing data augmentation", AAAI 2020).
+    /// The probability that a rectangle becomes black, after Zhong et al., "Random erasing data augmentation", AAAI 2020,
+    /// <https://arxiv.org/abs/1708.04896>, who fill it with random values. Its area is 2 to 33 % of the picture's, as torchvision's, before its sides are
+    /// rounded to pixels: in a picture of a few pixels it can be more.
     pub erase: f64,
 }
 
@@ -67,10 +69,12 @@ impl Augmentation {
     /// - pixels: channels, height, width.
     ///
     /// # Panics
-    /// If there are not as many pixels as the shape says.
+    /// If there are not as many pixels as the shape says, or none, or the normalisation is one of another number of channels.
     pub fn apply(&self, pixels: &mut [f32], shape: [usize; 3], normalisation: &Normalisation, key: Key) {
         let [channels, height, width] = shape;
-        assert_eq!(pixels.len(), channels * height * width, "as many pixels as the shape says");
+        assert_whole(pixels, shape);
+        let known = [normalisation.mean.len(), normalisation.sd.len()];
+        assert_eq!(known, [channels; 2], "a mean and a standard deviation for each channel");
         let ends: Vec<[f32; 2]> = (0..channels).map(|channel| normalisation.ends(channel)).collect();
         let black: Vec<f32> = ends.iter().map(|[black, _]| *black).collect();
         let draws = |name: &str, n: usize| key.fold_str(name).uniform(0, 1, n);
@@ -132,11 +136,21 @@ impl Augmentation {
 ///
 /// # Shapes
 /// - pixels and output: channels, height, width.
+///
+/// # Panics
+/// If there are not as many pixels as the shape says, or none.
 pub fn rotated(pixels: &[f32], shape: [usize; 3], degrees: f64) -> Vec<f32> {
+    assert_whole(pixels, shape);
     let ([channels, height, width], mut pixels) = (shape, pixels.to_vec());
     let turned = Resampling { degrees, factor: 1.0, down: 0.0, right: 0.0 };
     turned.apply(&mut pixels, [height, width], &vec![0.0; channels]);
     pixels
+}
+
+/// That these are the pixels of one picture.
+fn assert_whole(pixels: &[f32], shape: [usize; 3]) {
+    let expected: usize = shape.iter().product();
+    assert!(pixels.len() == expected && expected > 0, "{} pixels are no picture of the shape {shape:?}", pixels.len());
 }
 
 /// Turned against the clock and made larger about the middle, then moved: in one step, since each step blurs.

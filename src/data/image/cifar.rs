@@ -50,7 +50,7 @@ pub(super) fn classes(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The pictures of these files; none if the first is not there.
+/// The pictures of these files; none if none of them is there.
 pub(super) fn part(
     directory: &Path,
     files: &[&str],

@@ -8,7 +8,7 @@ use super::{
     Images, Labelled,
     bytes::{Contents, other},
     counted,
-    reading::ImageReading,
+    reading::{ImageReading, MOST},
 };
 use crate::error::{Error, Result};
 
@@ -79,12 +79,7 @@ fn find(directory: &Path, part: &str, what: &str, dimensions: &str) -> Option<Pa
 
 fn pair(images: &Path, labels: &Path, sha256: &mut Sha256) -> Result<(Pictures, Vec<usize>)> {
     let pictures = read_pictures(images, sha256)?;
-    let numbers = read_labels(labels, sha256)?;
-    if pictures.rows != numbers.len() {
-        let (images_of, labels_of) = (counted(pictures.rows, "image"), counted(numbers.len(), "label"));
-        let reason = format!("{images_of}, {labels_of} (in {})", labels.display());
-        return Err(Error::Data { place: images.display().to_string(), reason });
-    }
+    let numbers = read_labels(labels, images, pictures.rows, sha256)?;
     Ok((pictures, numbers))
 }
 
@@ -98,10 +93,16 @@ fn read_pictures(path: &Path, sha256: &mut Sha256) -> Result<Pictures> {
     Ok(Pictures { bytes, shape: [1, height as usize, width as usize], rows: rows as usize })
 }
 
-fn read_labels(path: &Path, sha256: &mut Sha256) -> Result<Vec<usize>> {
+/// The labels of so many `images`.
+fn read_labels(path: &Path, images: &Path, rows: usize, sha256: &mut Sha256) -> Result<Vec<usize>> {
     let mut file = Contents::open(path)?;
-    let [rows] = header::<1>(&mut file, sha256)?;
-    let bytes = body(&mut file, 8, rows, "labels", sha256)?;
+    let [labels] = header::<1>(&mut file, sha256)?;
+    if labels != rows as u64 {
+        let (images_of, labels_of) = (counted(rows, "image"), counted(labels as usize, "label"));
+        let reason = format!("{images_of}, {labels_of} (in {})", path.display());
+        return Err(Error::Data { place: images.display().to_string(), reason });
+    }
+    let bytes = body(&mut file, 8, labels, "labels", sha256)?;
     Ok(bytes.into_iter().map(usize::from).collect())
 }
 
@@ -152,7 +153,7 @@ fn header<const N: usize>(file: &mut Contents, sha256: &mut Sha256) -> Result<[u
     Ok(lengths)
 }
 
-/// The bytes behind a header: exactly as many as it says.
+/// The bytes behind a header: exactly as many as it says. Nothing is read if they would not fit as numbers of 4 bytes.
 fn body(file: &mut Contents, header: u64, expected: u64, what: &str, sha256: &mut Sha256) -> Result<Vec<u8>> {
     let most = file.most().saturating_sub(header);
     if expected > most {
@@ -161,6 +162,10 @@ fn body(file: &mut Contents, header: u64, expected: u64, what: &str, sha256: &mu
     }
     if !file.gzip && expected < most {
         return Err(file.data(format!("{expected} {what} expected, {most} found")));
+    }
+    if expected > MOST / 4 {
+        let gib = MOST >> 30;
+        return Err(file.data(format!("{expected} {what} are too many: as numbers they take more than {gib} GiB")));
     }
     let bytes = file.read(expected + 1)?;
     if bytes.len() as u64 != expected {

@@ -56,6 +56,19 @@ pub struct ImageData {
     pub notes: Vec<String>,
 }
 
+/// The pictures to judge a model by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestPart {
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// The official test part where there is one, else everything.
+    pub pictures: Labelled,
+    /// The sha256 of everything read, in order; see [`ImageSource::read`].
+    pub sha256: String,
+    /// What was decided or left out, a line each.
+    pub notes: Vec<String>,
+}
+
 impl Images {
     /// Pictures of the shape `[channels, height, width]`, one after the other.
     ///

@@ -39,7 +39,7 @@ impl Normalisation {
     /// The pictures on the standard scale, in place.
     ///
     /// # Panics
-    /// If the pictures have another number of channels.
+    /// If the pictures have another number of channels, or there is not a standard deviation for each mean.
     pub fn apply(&self, mut images: Images) -> Images {
         assert_eq!(images.shape[0], self.mean.len(), "a mean for each channel");
         let pixels = images.pixels();
@@ -48,8 +48,21 @@ impl Normalisation {
     }
 
     /// One picture on the standard scale, in place.
+    ///
+    /// # Shapes
+    /// - pixels: channels, height, width
+    ///
+    /// # Panics
+    /// If the pixels are not as many for each channel, or there is not one mean and one standard deviation for each.
     pub fn apply_row(&self, pixels: &mut [f32]) {
-        let plane = (pixels.len() / self.mean.len()).max(1);
+        let channels = self.mean.len();
+        assert!(channels > 0 && self.sd.len() == channels, "a mean and a standard deviation for each channel");
+        assert!(
+            pixels.len().is_multiple_of(channels),
+            "{} pixels are not {channels} channels of one size",
+            pixels.len()
+        );
+        let plane = (pixels.len() / channels).max(1);
         for (pixels, (mean, sd)) in pixels.chunks_mut(plane).zip(self.mean.iter().zip(&self.sd)) {
             pixels.iter_mut().for_each(|pixel| *pixel = ((f64::from(*pixel) - mean) / sd) as f32);
         }

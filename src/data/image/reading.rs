@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 const LARGEST: usize = 4096;
 
 /// The most bytes that the pictures of a part may take in memory.
-const MOST: u64 = 32 << 30;
+pub(super) const MOST: u64 = 8 << 30;
 
 /// How pictures become numbers of one shape. The same reading holds at training and at prediction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{ImageData, ImageReading, Labelled, cifar, digits, folder, idx};
+use super::{ImageData, ImageReading, Labelled, TestPart, cifar, digits, folder, idx};
 use crate::{
     error::{Error, Result},
     key::Key,
@@ -28,9 +28,6 @@ pub enum ImageSource {
     /// The digits that this crate draws: nothing is read.
     Digits,
 }
-
-/// A part to judge a model by: the classes, the pictures, the sha256 of what was read, and notes.
-type Part = (Vec<String>, Labelled, String, Vec<String>);
 
 const FASHION: [&str; 10] =
     ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
@@ -90,8 +87,7 @@ impl ImageSource {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    #[allow(clippy::type_complexity)]
-    pub fn read_test(&self, reading: &ImageReading) -> Result<(Vec<String>, Labelled, String, Vec<String>)> {
+    pub fn read_test(&self, reading: &ImageReading) -> Result<TestPart> {
         reading.check()?;
         let (mut sha256, mut notes) = (Sha256::new(), Vec::new());
         let (classes, test): (_, Option<Labelled>) = match self {
@@ -108,12 +104,11 @@ impl ImageSource {
             Self::Folder(_) => (Vec::new(), None),
             Self::Digits => (digit_names(), Some(drawn("test", DIGITS[1], reading, &mut sha256, &mut notes)?)),
         };
-        if let Some(test) = test {
-            return Ok((classes, test, hex(sha256), notes));
+        if let Some(pictures) = test {
+            return Ok(TestPart { classes, pictures, sha256: hex(sha256), notes });
         }
-        let data = self.read(reading)?;
-        let part: Part = (data.classes, data.train, data.sha256, data.notes);
-        Ok(part)
+        let ImageData { classes, train, sha256, notes, .. } = self.read(reading)?;
+        Ok(TestPart { classes, pictures: train, sha256, notes })
     }
 
     fn idx_classes(&self) -> Vec<String> {
