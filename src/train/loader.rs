@@ -34,11 +34,14 @@ pub struct Examples {
     rows: usize,
 }
 
+/// Changes the inputs of a row by a key.
+type Change = dyn Fn(&mut [f32], Key) + Send + Sync;
+
 /// What changes the inputs of a row whenever it trains.
 #[derive(Clone)]
 struct Augmentation {
     name: String,
-    change: Arc<dyn Fn(&mut [f32], Key) + Send + Sync>,
+    change: Arc<Change>,
 }
 
 impl std::fmt::Debug for Augmentation {
