@@ -41,7 +41,7 @@ pub type ReadPicture = Result<(Images, Vec<String>), String>;
 /// A picture, or the pictures of a folder and its sub-folders by name.
 ///
 /// # Errors
-/// [`Error::Io`] if `path` cannot be listed; [`Error::Data`] if no picture is in it.
+/// [`Error::Io`](crate::Error::Io) if `path` cannot be listed; [`Error::Data`](crate::Error::Data) if no picture is in it.
 pub fn find_pictures(path: &Path) -> Result<Vec<PictureFile>> {
     #[cfg(feature = "images")]
     return files::find_pictures(path);
@@ -63,7 +63,7 @@ pub fn read_pictures(files: &[PictureFile], reading: &ImageReading) -> Vec<ReadP
 /// A picture, or the pictures of a folder and its sub-folders by name; a file that cannot be read has the reason in its place.
 ///
 /// # Errors
-/// As [`find_pictures`]; [`Error::Config`] for the reading.
+/// As [`find_pictures`]; [`Error::Config`](crate::Error::Config) for the reading.
 pub fn read_images(path: &Path, reading: &ImageReading) -> Result<Vec<Named>> {
     reading.check()?;
     let files = find_pictures(path)?;
