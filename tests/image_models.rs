@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use burn::tensor::Device;
 use burn_zoo::{
     Error, Key,
-    data::image::{ImageData, Images, Labelled},
+    data::image::{ImageData, ImageSource, Images, Labelled},
     models::Task,
     recipe::{self, ImageOrigin, Outcome},
     settings::CnnSettings,
@@ -291,6 +291,61 @@ fn models_of_the_zoo_are_opened_by_their_family() {
             (AnyFile::Table(file), AnyModel::Table(model)) => assert_eq!(&file, model.file()),
             (AnyFile::Images(file), AnyModel::Images(model)) => assert_eq!(&file, model.file()),
             _ => panic!("{}: a description of another family", entry.name),
+        }
+    }
+}
+
+/// The models of pictures that come with the crate.
+fn entries() -> impl Iterator<Item = (&'static str, ImageModel)> {
+    let images = zoo::list().iter().filter(|entry| entry.name.starts_with("cnn/"));
+    images.map(|entry| (entry.name, entry.load_images(&Device::flex()).unwrap()))
+}
+
+#[test]
+fn models_of_the_zoo_are_as_good_as_they_claim() {
+    for (name, model) in entries() {
+        let shared = std::env::var_os("BURN_ZOO_DATA").map(|data| Path::new(&data).join("fashion-mnist"));
+        let source = match (name, shared) {
+            ("cnn/digits", _) => ImageSource::Digits,
+            ("cnn/fashion-mnist", Some(data)) => ImageSource::FashionMnist(data),
+            _ => {
+                println!("skipped: {name} is judged by data of BURN_ZOO_DATA");
+                continue;
+            }
+        };
+        let data = source.read(&model.reading()).unwrap();
+        let file = model.file();
+        assert_eq!((data.sha256.as_str(), &data.classes), (file.data.sha256.as_str(), &file.classes), "{name}");
+        let found = model.evaluate(&data.test.unwrap(), &MonteCarlo::new(recipe::PASSES)).unwrap();
+        let claimed = file.test.unwrap();
+        for (found, claimed) in [(found.monte_carlo, claimed.monte_carlo), (found.mean_network, claimed.mean_network)] {
+            for ((score, found), claimed) in found.names().iter().zip(found.values()).zip(claimed.values()) {
+                // What another processor rounds in its own way moves a picture in a thousand.
+                assert!((found - claimed).abs() <= 2e-3, "{name}, {score}: {found}, claimed {claimed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_card_says_what_the_description_says() {
+    for (name, model) in entries() {
+        let (file, card) = (model.file(), zoo::find(name).unwrap().card());
+        let section = card.split("\n## ").find(|section| section.starts_with(name)).unwrap().replace('\n', " ");
+        let [trained, chose, test] = file.data.rows;
+        let (weights, scores) = (&file.weights, file.test.unwrap());
+        let mut claims = vec![
+            file.provenance.command.clone(),
+            format!("{} parameters, {} bytes", weights.params, weights.bytes),
+            format!("{trained} trained and {chose} chose the epoch"),
+            format!("on the {test} test"),
+        ];
+        for (row, scores) in [("Monte Carlo", scores.monte_carlo), ("mean network", scores.mean_network)] {
+            let cells: Vec<String> = scores.values()[1..].iter().map(|score| format!("{score:.4}")).collect();
+            claims.push(format!("| {row} | {} |", cells.join(" | ")));
+        }
+        for claim in claims {
+            assert!(section.contains(&claim), "the card of {name} does not say: {claim}");
         }
     }
 }

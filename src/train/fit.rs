@@ -178,7 +178,8 @@ pub fn fit_from<M: Trainable>(
 
     let run = Key::new(config.seed);
     let train = KeyedLoader::shuffled(train, config.batch_size, run, done + 1, config.workers, &autodiff);
-    let valid = KeyedLoader::in_order(valid, VALID_ROWS, &inner);
+    let together = valid_rows(&valid);
+    let valid = KeyedLoader::in_order(valid, together, &inner);
     let ((to_models, models), (to_optimizers, optimizers), (to_schedulers, _)) = (channel(), channel(), channel());
     let (learning_rates, log) = (LearningRates::new(config, train.steps(), done + 1), StepLog::default());
     let shared = Shared { state, models, optimizers, file, error: None, progress };
@@ -218,8 +219,10 @@ pub(super) fn check_widths(train: &Examples, valid: &Examples) -> Result<()> {
     Ok(())
 }
 
-/// Rows in a batch of validation: well below what any device can reduce over.
-pub(super) const VALID_ROWS: usize = 4096;
+/// Rows in a batch of validation: well below what any device can reduce over, and fewer where they are large.
+pub(super) fn valid_rows(valid: &Examples) -> usize {
+    ((1 << 22) / valid.d_input()).clamp(1, 4096)
+}
 
 pub(super) fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     let decay = (config.weight_decay > 0.0).then(|| WeightDecayConfig::new(config.weight_decay as f32));

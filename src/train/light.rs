@@ -12,7 +12,7 @@ use burn::{
 
 use super::{
     config::TrainConfig,
-    fit::{Epoch, Trained, VALID_ROWS, check_widths, has_ended, is_best, optimizer, to_train},
+    fit::{Epoch, Trained, check_widths, has_ended, is_best, optimizer, to_train, valid_rows},
     loader::{Examples, KeyedLoader, TrainBatch},
     log::{StepLog, Steps},
     schedule::LearningRates,
@@ -38,7 +38,8 @@ pub fn fit_light<M: Trainable>(
 ) -> Result<Trained<M>> {
     config.check()?;
     check_widths(&train, &valid)?;
-    let valid = KeyedLoader::in_order(Arc::new(valid), VALID_ROWS, &device.clone().inner());
+    let together = valid_rows(&valid);
+    let valid = KeyedLoader::in_order(Arc::new(valid), together, &device.clone().inner());
     let valid: Vec<TrainBatch> = batches(&valid).collect(); // alike in every epoch
     let mut run = Run::new(model, config, train, device)?;
     let mut curve: Vec<Epoch> = Vec::new();
