@@ -231,9 +231,9 @@ $ false
 ```
 
 ```console
-$ burn-zoo list | head -1
+$ burn-zoo list '*wine*' | head -1
 name          data      target   params  bytes    rmse  coverage
-$ burn-zoo list | sed 's/0[.]6774/0.6801/' > list.txt
+$ burn-zoo list '*wine*' | sed 's/0[.]6774/0.6801/' > list.txt
 $ cat list.txt
 ...
 mlp/wine-red  wine-red  quality  4993  20468  0.6774  0.8875

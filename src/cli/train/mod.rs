@@ -297,6 +297,11 @@ impl Job {
         let trained = trained.map_err(|error| self.broken(error, unfinished))?;
         self.save(&trained, unfinished)?;
         say(&format!("saved {} (epoch {} of {})", self.out.display(), trained.best, trained.curve.len()));
+        if let AnyModel::Images(model) = &trained.model {
+            for (site, rate) in model.cnn().learned_rates() {
+                say(&format!("learned rate of {site}: {rate:.4}"));
+            }
+        }
         match &trained.test {
             Some(test) => Ok(write_evaluation(test, out)?),
             None => Ok(()),
