@@ -30,11 +30,17 @@ pub struct Entry {
     card: &'static str,
 }
 
-const ENTRIES: [Entry; 2] = [
+const ENTRIES: [Entry; 3] = [
     Entry {
         name: "cnn/digits",
         toml: include_str!("../../models/cnn/digits.toml"),
         weights: include_bytes!("../../models/cnn/digits.safetensors"),
+        card: include_str!("../../models/cnn/README.md"),
+    },
+    Entry {
+        name: "cnn/fashion-mnist",
+        toml: include_str!("../../models/cnn/fashion-mnist.toml"),
+        weights: include_bytes!("../../models/cnn/fashion-mnist.safetensors"),
         card: include_str!("../../models/cnn/README.md"),
     },
     Entry {
