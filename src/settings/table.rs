@@ -99,7 +99,7 @@ impl Settings {
 impl Family for Settings {
     const MODEL: Words = &[
         ("model.hidden", "units of each hidden layer"),
-        ("model.activation", "relu, tanh, sigmoid, gelu, silu, elu, selu"),
+        ("model.activation", "relu, tanh, sigmoid, gelu, silu, elu, selu, identity"),
         ("model.input_rate", "probability of dropping a feature"),
         ("model.rates", "probability of dropping a hidden unit; one number holds for all layers"),
         ("model.batch_norm", "between each hidden layer and its activation"),
