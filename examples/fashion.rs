@@ -1,5 +1,5 @@
 //! Fashion-MNIST by the recipe `cnn/fashion-mnist`, with its dropout and without any, over seeds; MNIST is what it has never seen:
-//! `cargo run --example fashion`.
+//! `cargo run --example fashion`. Its output is recorded in docs/fashion-mnist.md.
 
 use std::{error::Error, path::PathBuf};
 
