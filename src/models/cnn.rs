@@ -459,7 +459,7 @@ impl CnnConfig {
         let cnn = Cnn {
             stages: stages.collect(),
             global_pool: self.global_pool,
-            head: self.head(&shapes).init(device, init_key),
+            head: self.head(&shapes).layers(device),
             input: self.input,
             largest_map: self.largest_map(),
             task: self.task,

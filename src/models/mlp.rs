@@ -143,6 +143,11 @@ impl MlpConfig {
     /// If [`check`](Self::check) fails.
     pub fn init(&self, device: &Device, init_key: Key) -> Mlp {
         self.check().unwrap_or_else(|error| panic!("{error}"));
+        init_weights(self.layers(device), init_key)
+    }
+
+    /// The network, whose weights are still to be drawn.
+    pub(super) fn layers(&self, device: &Device) -> Mlp {
         let inputs = [self.d_input].into_iter().chain(self.hidden.iter().copied());
         let layer = |(i, (d_input, &d_hidden)): (usize, (usize, &usize))| MlpLayer {
             linear: LinearConfig::new(d_input, d_hidden).init(device),
@@ -150,13 +155,12 @@ impl MlpConfig {
             activation: self.activation,
             dropout: Dropout::new(self.rates[if self.rates.len() == 1 { 0 } else { i }]),
         };
-        let mlp = Mlp {
+        Mlp {
             input_dropout: Dropout::new(self.input_rate),
             layers: inputs.zip(&self.hidden).enumerate().map(layer).collect(),
             output: LinearConfig::new(*self.hidden.last().unwrap_or(&self.d_input), self.task.d_output()).init(device),
             task: self.task,
-        };
-        init_weights(mlp, init_key)
+        }
     }
 }
 
