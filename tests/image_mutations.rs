@@ -1,71 +1,28 @@
 //! Damaged pictures: no panic, bounded memory, an error in one line or pixels from 0 to 1.
 #![cfg(feature = "images")]
 
+mod image_files;
+mod memory;
+
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     fs,
-    io::{Cursor, Write},
+    io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::atomic::Ordering::Relaxed,
 };
 
 use burn_zoo::{
     Key,
     data::image::{ImageReading, ImageSource, Images, digits, read_idx, read_images},
 };
-use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat};
+use image_files::{gzip, idx};
+use memory::{LIVE, PEAK, alone};
 use tempfile::TempDir;
-
-/// The system's allocator, and what is alive of it, of all threads.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn grown(bytes: usize) {
-    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: all is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        grown(size); // the old and the new one may be alive together
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// The most bytes alive while a file of some kilobytes is read.
 const BOUND: usize = 64 << 20;
-
-/// One test at a time: the memory is everybody's.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Numbers of a key's own, one after the other.
 struct Draws(Key, u64);
@@ -216,19 +173,6 @@ fn a_damaged_png_is_a_picture_or_an_error() {
 #[test]
 fn a_damaged_jpeg_is_a_picture_or_an_error() {
     damaged_pictures(ImageFormat::Jpeg, 2);
-}
-
-fn idx(lengths: &[u32], bytes: &[u8]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, lengths.len() as u8];
-    lengths.iter().for_each(|length| file.extend(length.to_be_bytes()));
-    file.extend(bytes);
-    file
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Pictures from files, folders and an unsteady hand: what is read, what is refused, and how pictures are changed.
 
+mod image_files;
+
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -12,21 +13,8 @@ use burn_zoo::{
         Augmentation, Color, ImageReading, ImageSource, Images, Normalisation, TestPart, digits, read_idx, rotated,
     },
 };
-use flate2::{Compression, write::GzEncoder};
+use image_files::{gzip, idx};
 use tempfile::TempDir;
-
-fn idx(lengths: &[u32], bytes: &[u8]) -> Vec<u8> {
-    let mut file = vec![0, 0, 8, lengths.len() as u8];
-    lengths.iter().for_each(|length| file.extend(length.to_be_bytes()));
-    file.extend(bytes);
-    file
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn at(directory: &TempDir, name: &str) -> PathBuf {
     directory.path().join(name)

@@ -1,16 +1,14 @@
 //! Damaged models and tables: no panic, bounded memory, an error in one line or finite predictions.
 #![cfg(all(feature = "train", feature = "flex"))]
 
+mod memory;
+
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     fs,
     io::{Cursor, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::atomic::Ordering::Relaxed,
 };
 
 use burn::{
@@ -33,50 +31,8 @@ use burn_zoo::{
     zoo::{AnyModel, ImageFile, ImageModel, MODEL_TOML, Model, ModelFile, Reading, WEIGHTS},
 };
 use flate2::{Compression, write::GzEncoder};
+use memory::{LIVE, PEAK, alone};
 use sha2::{Digest, Sha256};
-
-/// The system's allocator, and what is alive of it, of all threads.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn grown(bytes: usize) {
-    PEAK.fetch_max(LIVE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: all is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        grown(size); // the old and the new one may be alive together
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// One test at a time: the memory is everybody's.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// That `work` on a file of so many bytes stays within 64 MiB and ten times the file.
 #[track_caller]
