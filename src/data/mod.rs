@@ -1,4 +1,4 @@
-//! Data: tables and pictures, what their columns are, splits, scaling.
+//! Data: tables, pictures and texts, what their columns are, splits, scaling.
 
 mod date;
 mod frame;
@@ -11,6 +11,7 @@ mod settings;
 mod split;
 mod table;
 mod target;
+pub mod text;
 
 pub use frame::Frame;
 #[cfg(feature = "train")]
