@@ -15,6 +15,7 @@
 //! | mutual information | entropy - expected entropy: what the passes disagree about (BALD) | nats |
 
 mod classification;
+mod language;
 pub mod metrics;
 mod mixture;
 mod monte_carlo;
@@ -24,6 +25,7 @@ mod stock;
 mod stream;
 
 pub use classification::{ClassPrediction, MultiLabelPrediction};
+pub use language::{LanguageErrors, LanguageScores, LanguageTally};
 pub use monte_carlo::{MonteCarlo, Sampling};
 pub use regression::{Interval, RegressionPrediction};
 pub use scores::{ClassErrors, ClassScores, RegressionErrors, RegressionScores};

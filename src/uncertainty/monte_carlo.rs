@@ -197,6 +197,15 @@ impl MonteCarlo {
         MonteCarloStream::new(model, self.keys())
     }
 
+    /// Runs the mean network of a model that carries a state, for comparison: predictions of one pass, in which dropout is the identity.
+    pub fn mean_stream<I, M>(model: &M) -> MonteCarloStream<'_, I, M>
+    where
+        I: Clone,
+        M: StochasticStream<I>,
+    {
+        MonteCarloStream::mean(model)
+    }
+
     /// Runs the first pass on the first row and returns what it drew, and where; [`predict`](Self::predict) begins with it.
     ///
     /// # Errors

@@ -130,6 +130,16 @@ impl Streams {
         &self.targets[row * self.window..][..self.window]
     }
 
+    /// The inputs and the targets of a batch, row by row.
+    ///
+    /// # Panics
+    /// If there is no such batch.
+    pub fn of_batch(&self, batch: usize) -> (&[f32], &[f32]) {
+        let rows = self.batch(batch);
+        let of = |width: usize| rows.start * width..rows.end * width;
+        (&self.inputs[of(1 + self.window)], &self.targets[of(self.window)])
+    }
+
     /// How many tokens are predicted.
     pub fn predicted(&self) -> usize {
         self.predicted
