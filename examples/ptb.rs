@@ -31,10 +31,10 @@ struct Args {
     #[arg(long = "arm", value_enum)]
     arms: Vec<Arm>,
     /// At most so many epochs
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     epochs: usize,
     /// Numbers of a state
-    #[arg(long, value_name = "N", default_value_t = 192)]
+    #[arg(long, value_name = "N", default_value_t = 128)]
     hidden: usize,
     /// The probability of dropping, of inputs, states and outputs
     #[arg(long, default_value_t = 0.1)]
@@ -175,7 +175,7 @@ fn scores(
     for batch in 0..text.batches() {
         let (inputs, targets) = text.of_batch(batch);
         let window = TensorData::new(inputs.to_vec(), [text.streams(), 1 + text.window()]);
-        tally.add(&networks.step(Tensor::from_data(window, device))?, targets, text.window())?;
+        tally.add(text.batch(batch).start, &networks.step(Tensor::from_data(window, device))?, targets, text.window())?;
     }
     tally.scores(true)
 }

@@ -51,7 +51,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// The scores that are listed, where a model has them.
-const SCORES: [&str; 4] = ["rmse", "coverage", "accuracy", "ece"];
+const SCORES: [&str; 5] = ["rmse", "coverage", "accuracy", "ece", "bits_per_character"];
 
 /// What is told of a model.
 struct About {
@@ -69,6 +69,16 @@ impl About {
                 name,
                 data: file.data.names.clone(),
                 target: file.target.name.clone(),
+                weights: file.weights.clone(),
+                test: file.test,
+            },
+            AnyFile::Text(file) => Self {
+                name,
+                data: file.data.names.clone(),
+                target: match &file.target {
+                    Some(target) => target.name.clone(),
+                    None => format!("next of {} tokens", file.vocabulary.len()),
+                },
                 weights: file.weights.clone(),
                 test: file.test,
             },

@@ -2,9 +2,11 @@
 
 mod images;
 mod table;
+mod text;
 
 pub use images::{ImageOrigin, PreparedImages, prepare_images, train_cnn};
 pub use table::{Origin, Prepared, prepare, train_mlp};
+pub use text::{PreparedTexts, TextSource, prepare_texts, train_text};
 
 use std::collections::HashMap;
 

@@ -81,26 +81,27 @@ impl LanguageScores {
 ///
 /// let mut tally = LanguageTally::default();
 /// let uniform = ClassPrediction::constant(&[1.0, 1.0, 1.0, 1.0], 6)?; // of two windows of three steps
-/// tally.add(&uniform, &[3.0, 0.0, 1.0, 2.0, -1.0, -1.0], 3)?; // the second has one token only
+/// tally.add(0, &uniform, &[3.0, 0.0, 1.0, 2.0, -1.0, -1.0], 3)?; // the second has one token only
 /// let scores = tally.scores(true)?;
 /// assert_eq!((scores.n, scores.bits_per_character), (4, Some(2.0)));
 /// # Ok::<(), burn_zoo::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct LanguageTally {
-    /// Nats and tokens of each window that has any.
+    /// Nats and tokens of each window.
     windows: Vec<(f64, usize)>,
 }
 
 impl LanguageTally {
-    /// Adds windows of `steps` steps: `prediction` has a row for each step of each, `targets` the number of its token, or -1 where there is nothing to predict.
+    /// Adds `steps` steps of each of some windows, the first of which has the number `first`: `prediction` has a row for each step of each, `targets` the number
+    /// of its token, or -1 where there is nothing to predict. What is said of a window may come in several parts.
     ///
     /// # Errors
     /// [`Error::Length`] unless there is a target for each row of the prediction; [`Error::Value`] for one that is beyond the vocabulary.
     ///
     /// # Panics
     /// For no steps.
-    pub fn add(&mut self, prediction: &ClassPrediction, targets: &[f32], steps: usize) -> Result<()> {
+    pub fn add(&mut self, first: usize, prediction: &ClassPrediction, targets: &[f32], steps: usize) -> Result<()> {
         if prediction.rows() != targets.len() {
             return Err(Error::length("targets", prediction.rows(), targets.len()));
         }
@@ -115,9 +116,11 @@ impl LanguageTally {
                 })?;
                 tokens += 1;
             }
-            if tokens > 0 {
-                self.windows.push((nats, tokens));
+            if self.windows.len() <= first + window {
+                self.windows.resize(first + window + 1, (0.0, 0));
             }
+            let sums = &mut self.windows[first + window];
+            *sums = (sums.0 + nats, sums.1 + tokens);
         }
         Ok(())
     }
@@ -132,7 +135,7 @@ impl LanguageTally {
             return Err(Error::NoRows);
         }
         let nll = self.windows.iter().map(|(nats, _)| nats).sum::<f64>() / n as f64;
-        let windows = self.windows.len() as f64;
+        let windows = self.windows.iter().filter(|(_, tokens)| *tokens > 0).count() as f64;
         let off = self.windows.iter().map(|&(nats, tokens)| (nats - nll * tokens as f64).powi(2)).sum::<f64>();
         let standard_error = (off * windows / (windows - 1.0)).sqrt() / n as f64;
         let standard_error = Some(standard_error).filter(|error| error.is_finite());

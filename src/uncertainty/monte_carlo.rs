@@ -104,6 +104,11 @@ impl MonteCarlo {
         self.passes
     }
 
+    /// The bytes that samples may take.
+    pub(crate) fn memory_allowed(&self) -> usize {
+        self.memory
+    }
+
     /// The key of pass `number`: `Pass::network` of it is the network that the pass runs.
     pub fn key(&self, number: usize) -> Key {
         Key::new(self.seed).fold_str("monte_carlo").fold(number as u64)

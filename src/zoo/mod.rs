@@ -6,12 +6,16 @@ mod description;
 mod images;
 mod scores;
 mod table;
+mod text;
 mod weights;
 
 pub use description::{MODEL_TOML, Provenance};
 pub use images::{ImageFile, ImageModel, Pictures};
 pub use scores::{Evaluation, Scores};
 pub use table::{Data, Features, Model, ModelFile, Reading, Rows, Scaling, Tau};
+#[cfg(feature = "train")]
+pub(crate) use text::Way;
+pub use text::{Generated, TextData, TextFile, TextModel, TextReading};
 pub use weights::{Precision, WEIGHTS, Weights};
 
 use std::path::Path;
@@ -118,6 +122,14 @@ impl Entry {
         ImageModel::from_parts(ImageFile::read(self.toml, self.path())?, self.weights, self.path(), device)
     }
 
+    /// The model of text on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_text(&self, device: &Device) -> Result<TextModel> {
+        TextModel::from_parts(TextFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
     /// The model on a device, whatever its family.
     ///
     /// # Errors
@@ -139,6 +151,8 @@ pub enum AnyFile {
     Table(ModelFile),
     /// Of pictures.
     Images(ImageFile),
+    /// Of text.
+    Text(TextFile),
 }
 
 impl AnyFile {
@@ -150,7 +164,13 @@ impl AnyFile {
         match description::family(text, path)?.as_deref() {
             Some("mlp") | None => ModelFile::read(text, path).map(Self::Table),
             Some("cnn") => ImageFile::read(text, path).map(Self::Images),
-            Some(other) => Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn"]).to_string())),
+            Some("lstm") => match description::kind(text, path)?.as_deref() {
+                Some(TextFile::KIND) | None => TextFile::read(text, path).map(Self::Text),
+                Some(other) => Err(description::bad(path)(Error::unknown("kind", other, [TextFile::KIND]).to_string())),
+            },
+            Some(other) => {
+                Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn", "lstm"]).to_string()))
+            }
         }
     }
 
@@ -167,6 +187,7 @@ impl AnyFile {
         match self {
             Self::Table(file) => file.to_toml(),
             Self::Images(file) => file.to_toml(),
+            Self::Text(file) => file.to_toml(),
         }
     }
 }
@@ -178,6 +199,8 @@ pub enum AnyModel {
     Table(Model),
     /// Of pictures.
     Images(ImageModel),
+    /// Of text.
+    Text(TextModel),
 }
 
 impl AnyModel {
@@ -198,6 +221,7 @@ impl AnyModel {
         match self {
             Self::Table(model) => model.save(directory, others),
             Self::Images(model) => model.save(directory, others),
+            Self::Text(model) => model.save(directory, others),
         }
     }
 
@@ -205,6 +229,7 @@ impl AnyModel {
         match file {
             AnyFile::Table(file) => Model::from_parts(file, weights, path, device).map(Self::Table),
             AnyFile::Images(file) => ImageModel::from_parts(file, weights, path, device).map(Self::Images),
+            AnyFile::Text(file) => TextModel::from_parts(file, weights, path, device).map(Self::Text),
         }
     }
 }

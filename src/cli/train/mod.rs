@@ -2,6 +2,7 @@
 
 mod images;
 mod table;
+mod text;
 mod unfinished;
 
 use std::{
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use burn_zoo::{
     DeviceSpec, Error,
-    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages},
+    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages, PreparedTexts},
     report::Figure,
     settings::AnySettings,
     train::{Epoch, TrainConfig},
@@ -29,9 +30,10 @@ use super::{
 };
 use images::Pictures;
 use table::Tables;
+use text::Texts;
 use unfinished::{MODEL, SUFFIX, Unfinished};
 
-/// Train a model on a table or on pictures, and save it with its preprocessing
+/// Train a model on a table, pictures or text, and save it with its preprocessing
 ///
 /// mlp learns a table, CSV or its kin: a file, - for standard input, or the
 /// built-in wine-red. What its columns are is inferred from the training part
@@ -42,21 +44,27 @@ use unfinished::{MODEL, SUFFIX, Unfinished};
 /// CIFAR-10, of a folder with a folder of PNG and JPEG files for each class, or
 /// of the built-in digits. An official test part stays one.
 ///
+/// lstm learns from text: --text names the column of a table that holds texts,
+/// from which it predicts --target, a class or a number; without a target, or of
+/// plain text (--data text:FILE), it learns the language: which character or
+/// word comes next.
+///
 /// The saved directory is a model for predict, evaluate and show.
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// mlp for tables, cnn for pictures, a named variant such as cnn/lenet, or a
-    /// file with settings (see `config`)
+    /// mlp for tables, cnn for pictures, lstm for text, a named variant such as
+    /// cnn/lenet, or a file with settings (see `config`)
     #[arg(value_name = "FAMILY|CONFIG.toml", required_unless_present = "resume")]
     family: Option<String>,
     /// The table: a file, - for standard input, or wine-red; or the pictures:
-    /// fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR or digits
+    /// fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR or digits; or plain
+    /// text: text:FILE
     #[arg(long, value_name = "FILE|SOURCE", required_unless_present = "resume", value_parser = NonEmptyStringValueParser::new())]
     data: Option<String>,
-    /// A table of its own to stop the training by and to fit the noise to
+    /// A table or text of its own to stop the training by and to fit the noise to
     #[arg(long, value_name = "FILE", requires = "test", value_parser = NonEmptyStringValueParser::new())]
     valid: Option<String>,
-    /// A table of its own for the scores
+    /// A table or text of its own for the scores
     #[arg(long, value_name = "FILE", requires = "valid", value_parser = NonEmptyStringValueParser::new())]
     test: Option<String>,
     /// The directory to write; it must not exist
@@ -69,6 +77,9 @@ pub struct Args {
     /// The column to predict [default: a built-in table's usual one]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// Of an lstm: the column that holds the texts
+    #[arg(long, value_name = "COLUMN")]
+    text: Option<String>,
     /// What to predict [default: by the target, and stated]
     #[arg(long, value_enum)]
     task: Option<TaskKind>,
@@ -98,13 +109,14 @@ pub struct Args {
 }
 
 /// What a training is begun with, and not gone on with.
-const ANEW: [&str; 18] = [
+const ANEW: [&str; 19] = [
     "family",
     "data",
     "valid",
     "test",
     "out",
     "target",
+    "text",
     "task",
     "columns",
     "missing",
@@ -173,6 +185,8 @@ struct Made {
 enum Work {
     Mlp(Tables),
     Cnn(Pictures),
+    #[serde(rename = "lstm/text")]
+    Text(Texts),
 }
 
 impl Work {
@@ -181,6 +195,7 @@ impl Work {
         match self {
             Self::Mlp(work) => &work.tables,
             Self::Cnn(work) => std::slice::from_ref(&work.source),
+            Self::Text(work) => &work.sources,
         }
     }
 
@@ -188,6 +203,7 @@ impl Work {
         match self {
             Self::Mlp(work) => work.settings.check(),
             Self::Cnn(work) => work.settings.check(),
+            Self::Text(work) => work.settings.check(),
         }
     }
 
@@ -195,6 +211,7 @@ impl Work {
         match self {
             Self::Mlp(work) => &work.settings.train,
             Self::Cnn(work) => &work.settings.train,
+            Self::Text(work) => &work.settings.train,
         }
     }
 
@@ -202,6 +219,7 @@ impl Work {
         match self {
             Self::Mlp(work) => work.prepare(made, say),
             Self::Cnn(work) => work.prepare(made, say),
+            Self::Text(work) => work.prepare(made, say),
         }
     }
 }
@@ -210,13 +228,14 @@ impl Work {
 enum Ready {
     Table(Box<Prepared>, Origin),
     Pictures(Box<PreparedImages>, ImageOrigin, String),
+    Text(Box<PreparedTexts>, Origin),
 }
 
 impl Ready {
     /// Of each of the sources.
     fn sha256(&self) -> &[String] {
         match self {
-            Self::Table(_, origin) => &origin.sha256,
+            Self::Table(_, origin) | Self::Text(_, origin) => &origin.sha256,
             Self::Pictures(_, _, sha256) => std::slice::from_ref(sha256),
         }
     }
@@ -226,6 +245,7 @@ impl Ready {
         let (what, split) = match self {
             Self::Table(prepared, _) => (table::stated(prepared), &prepared.split),
             Self::Pictures(prepared, ..) => (images::stated(prepared), &prepared.split),
+            Self::Text(prepared, _) => return text::stated(prepared),
         };
         let [train, valid, test] = split.parts().map(<[usize]>::len);
         format!("{what}; {train} rows train, {valid} choose, {test} test")
@@ -244,6 +264,12 @@ impl Ready {
                 let file = model.file();
                 let (best, test) = (file.provenance.best_epoch, file.test);
                 Ok(Trained { model: AnyModel::Images(model), curve, best, test })
+            }
+            Self::Text(prepared, origin) => {
+                let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
+                let file = model.file();
+                let (best, test) = (file.provenance.best_epoch, file.test);
+                Ok(Trained { model: AnyModel::Text(model), curve, best, test })
             }
         }
     }
@@ -265,6 +291,7 @@ impl Job {
         let work = match settings(family, args)? {
             AnySettings::Mlp(settings) => Work::Mlp(Tables::new(settings, data, args)?),
             AnySettings::Cnn(settings) => Work::Cnn(Pictures::new(settings, data, args)?),
+            AnySettings::Text(settings) => Work::Text(Texts::new(settings, data, args)?),
         };
         match work.check() {
             Err(error) if is_file(family) && args.set.is_empty() => Err(error).with_context(|| family.clone()),
@@ -403,7 +430,7 @@ fn is_file(family: &str) -> bool {
 fn settings(family: &str, args: &Args) -> Result<AnySettings> {
     let mut settings = match is_file(family) {
         true => check::read(family)?,
-        false => AnySettings::find(family)
+        false => AnySettings::find(if family == "lstm" && text::is_said(args) { "lstm/text" } else { family })
             .map_err(|error| Usage(format!("{error} (nor is it a file with settings, .toml)")))?,
     };
     for set in &args.set {

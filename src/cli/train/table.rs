@@ -31,6 +31,9 @@ impl Tables {
             let says = format!("--data {source}: pictures, which mlp does not read: say `train cnn`");
             return Err(Usage(says).into());
         }
+        if super::text::is_said(args) {
+            return Err(Usage("--text and text:FILE are for an lstm: say `train lstm`".to_string()).into());
+        }
         let tables = [Some(data), args.valid.as_deref(), args.test.as_deref()].into_iter().flatten();
         Ok(Self {
             tables: tables.map(str::to_string).collect(),
