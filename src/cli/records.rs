@@ -36,6 +36,8 @@ pub enum Cell {
     /// A class, by its number.
     Class(usize),
     Number(f64),
+    /// How many, or which.
+    Count(usize),
     List(Vec<String>),
     Nothing,
 }
@@ -76,6 +78,7 @@ impl<'a> Sink<'a> {
             Cell::Text(text) => text.clone(),
             Cell::Class(class) => self.classes[*class].clone(),
             Cell::Number(x) => number(*x),
+            Cell::Count(n) => n.to_string(),
             Cell::List(items) => items.join("; "),
             Cell::Nothing => String::new(),
         };
@@ -91,6 +94,7 @@ impl<'a> Sink<'a> {
                 let value = |cell: &Cell| match cell {
                     Cell::Text(text) => json!(text),
                     Cell::Class(class) => json!(self.classes[*class]),
+                    Cell::Count(n) => json!(n),
                     Cell::Number(x) => json!(significant(*x, 9).parse::<f64>().unwrap_or(*x)),
                     Cell::List(items) => json!(items),
                     Cell::Nothing => Value::Null,
