@@ -175,7 +175,12 @@ fn scores(
     for batch in 0..text.batches() {
         let (inputs, targets) = text.of_batch(batch);
         let window = TensorData::new(inputs.to_vec(), [text.streams(), 1 + text.window()]);
-        tally.add(text.batch(batch).start, &networks.step(Tensor::from_data(window, device))?, targets, text.window())?;
+        tally.add(
+            text.batch(batch).start,
+            &networks.step(Tensor::from_data(window, device))?,
+            targets,
+            text.window(),
+        )?;
     }
     tally.scores(true)
 }

@@ -67,7 +67,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{name:<13} {bits:.3} bits per character");
         Ok(())
     };
-    println!("trained {} epochs on {} characters; on a test part of {}:", curve.len(), model.file().data.rows[0], model.file().data.rows[2]);
+    println!(
+        "trained {} epochs on {} characters; on a test part of {}:",
+        curve.len(),
+        model.file().data.rows[0],
+        model.file().data.rows[2]
+    );
     bits("Monte Carlo", scores.monte_carlo)?;
     bits("mean network", scores.mean_network)?;
     println!("{:<13} {:.3} bits per character: what nobody can know", "the language", entropy());
@@ -77,7 +82,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let figure = Figure::new("What is unsure of the next character, nats")
         .axes("prompt (1 to 5, as printed)", "nats")
         .line("entropy", &[1.0, 2.0, 3.0, 4.0, 5.0], &unsure.iter().map(|of| of[0]).collect::<Vec<_>>())
-        .line("of it, what networks disagree about", &[1.0, 2.0, 3.0, 4.0, 5.0], &unsure.iter().map(|of| of[1]).collect::<Vec<_>>());
+        .line(
+            "of it, what networks disagree about",
+            &[1.0, 2.0, 3.0, 4.0, 5.0],
+            &unsure.iter().map(|of| of[1]).collect::<Vec<_>>(),
+        );
     figure.save(args.out.join("text-unsure.svg"))?;
     println!("\nwrote {}", args.out.join("text-unsure.svg").display());
 

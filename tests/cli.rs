@@ -55,6 +55,7 @@ fn list_says_in_json_what_the_description_claims() {
                 (file.weights, file.test, "rmse")
             }
             zoo::AnyFile::Images(file) => (file.weights, file.test, "accuracy"),
+            zoo::AnyFile::Text(file) => (file.weights, file.test, "bits_per_character"),
         };
         assert_eq!(model["params"], weights.params);
         assert_eq!(model["bytes"], weights.bytes);
@@ -565,7 +566,7 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
         (
             "mpl --data wine-red --out o",
             2,
-            "unknown family `mpl`: expected one of `mlp`, `cnn` (nor is it a file with settings, .toml)".to_string(),
+            "unknown family `mpl`: expected one of `mlp`, `cnn`, `lstm` (nor is it a file with settings, .toml)".to_string(),
         ),
         (
             "mlp --data wine-red --out o --target qualty",

@@ -20,7 +20,7 @@ use crate::{
     settings::SequenceSettings,
     train::{self, Examples, Progress, Streaming},
     uncertainty::MonteCarlo,
-    zoo::{Provenance, Tau, TextData, TextFile, TextModel, Weights, Way},
+    zoo::{Provenance, Tau, TextData, TextFile, TextModel, Way, Weights},
 };
 
 /// Where texts are.
@@ -145,7 +145,8 @@ fn labelled(
         classes => Task::MultiClass { classes },
     };
     if target.is_classes() && settings.model.noise != Noise::Constant {
-        let expected = format!("the default, constant: `{}` has classes, whose probabilities hold the noise", target.name);
+        let expected =
+            format!("the default, constant: `{}` has classes, whose probabilities hold the noise", target.name);
         return Err(Error::config("model.noise", format!("{:?}", settings.model.noise).to_lowercase(), expected));
     }
     let rows: Vec<usize> = (0..texts.rows()).map(|text| texts.row(text)).collect();
@@ -173,7 +174,10 @@ fn labelled(
         text.hash(&mut hasher);
         hasher.finish()
     };
-    notes.extend(copies("texts are copies of others", parts.each_ref().map(|(texts, _)| texts.iter().map(number).collect())));
+    notes.extend(copies(
+        "texts are copies of others",
+        parts.each_ref().map(|(texts, _)| texts.iter().map(number).collect()),
+    ));
     Ok(PreparedTexts {
         vocabulary,
         config,
@@ -204,7 +208,11 @@ fn deal(
         return split.map_err(|few| Error::Data { place: frame.name().to_string(), reason: few.to_string() });
     };
     if shares != TextSettings::default().split {
-        return Err(Error::config("data.split", format!("{shares:?}"), "nothing: the parts are files (--valid, --test)"));
+        return Err(Error::config(
+            "data.split",
+            format!("{shares:?}"),
+            "nothing: the parts are files (--valid, --test)",
+        ));
     }
     let part = |text: &usize| [train, train + valid].iter().filter(|end| rows[*text] >= **end).count();
     let of = |wanted: usize| (0..texts).filter(|text| part(text) == wanted).collect::<Vec<_>>();
@@ -227,7 +235,8 @@ fn teaches(frame: &Frame, texts: &Texts<'_>, target: &Target, targets: &Targets,
     if let Targets::Classes(classes) = targets {
         let trained: BTreeSet<usize> = split.train.iter().map(|&text| classes[text]).collect();
         if let Some(&text) = split.valid.iter().chain(&split.test).find(|text| !trained.contains(&classes[**text])) {
-            let reason = format!("no row of the training part is of the class `{}`: look for a misspelt one", cell(text));
+            let reason =
+                format!("no row of the training part is of the class `{}`: look for a misspelt one", cell(text));
             return refuse(text, reason);
         }
     }

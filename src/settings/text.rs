@@ -108,13 +108,15 @@ impl SequenceModelSettings {
     /// [`Error::Config`] with the setting's path.
     pub(crate) fn checked(&self, vocabulary: usize, task: Task) -> Result<LstmConfig> {
         let config = self.config(vocabulary, task);
-        config.check().map_err(|error| match error {
-            Error::Config { setting, value, expected } if setting == "input.embedding" => {
-                Error::Config { setting: "embedding".to_string(), value, expected }
-            }
-            other => other,
-        })
-        .map_err(within("model"))?;
+        config
+            .check()
+            .map_err(|error| match error {
+                Error::Config { setting, value, expected } if setting == "input.embedding" => {
+                    Error::Config { setting: "embedding".to_string(), value, expected }
+                }
+                other => other,
+            })
+            .map_err(within("model"))?;
         Ok(config)
     }
 }
@@ -209,7 +211,10 @@ mod tests {
         assert_eq!(error("data.window", "0"), "`data.window` is 0: expected at least 1");
         let tied = "`model.hidden` is 64: expected 32, as wide as the embedding, with tied = true";
         assert_eq!(error("model.tied", "true"), tied);
-        assert_eq!(error("model.mask_time", "sentence"), "`model.mask_time` is \"sentence\": expected `sequence` or `step`");
+        assert_eq!(
+            error("model.mask_time", "sentence"),
+            "`model.mask_time` is \"sentence\": expected `sequence` or `step`"
+        );
         assert_eq!(AnySettings::find("lstm/text").unwrap().family(), "lstm");
     }
 }

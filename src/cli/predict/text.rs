@@ -71,9 +71,7 @@ pub fn run(args: &Args, model: &TextModel, words: &mut Words, out: &mut dyn Writ
             let rows = block.len();
             let fault = |record: &Record| {
                 let empty = record.cells[column].is_empty() && file.data.settings.empty == Empty::Error;
-                empty.then(|| {
-                    format!("{name}, line {}, column `{}`: the text is empty", record.line, header[column])
-                })
+                empty.then(|| format!("{name}, line {}, column `{}`: the text is empty", record.line, header[column]))
             };
             let rows_of = block.iter().map(|record| Row {
                 line: record.line,
@@ -244,11 +242,9 @@ impl Job<'_> {
     fn of_language(&self, reading: &TextReading) -> Vec<Cell> {
         let number = |x: Option<f64>| x.map_or(Cell::Nothing, Cell::Number);
         let nll = reading.nll();
-        let token = |at: &usize| {
-            match self.model.vocabulary().token(reading.tokens[*at]).expect("it was encoded") {
-                Token::Text(text) => format!("{} {text:?}", at + 1),
-                special => format!("{} {special}", at + 1),
-            }
+        let token = |at: &usize| match self.model.vocabulary().token(reading.tokens[*at]).expect("it was encoded") {
+            Token::Text(text) => format!("{} {text:?}", at + 1),
+            special => format!("{} {special}", at + 1),
         };
         let unsure: Vec<String> = reading.most_unsure(UNSURE).iter().map(token).collect();
         let bits = self.model.file().is_of_characters().then(|| number(nll.map(|nll| nll / std::f64::consts::LN_2)));
@@ -262,4 +258,3 @@ impl Job<'_> {
 
 /// Places that are told.
 const UNSURE: usize = 3;
-

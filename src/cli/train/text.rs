@@ -131,9 +131,9 @@ pub fn stated(prepared: &PreparedTexts) -> String {
     let kind = if of_characters { "characters" } else { "words" };
     let ([train, valid, test], vocabulary) = (prepared.rows(), prepared.vocabulary.len());
     match prepared.target() {
-        None => format!(
-            "a predictor of the next of {vocabulary} {kind}; {train} {kind} train, {valid} choose, {test} test"
-        ),
+        None => {
+            format!("a predictor of the next of {vocabulary} {kind}; {train} {kind} train, {valid} choose, {test} test")
+        }
         Some(target) => {
             let classes = match &target.classes[..] {
                 some if (1..=5).contains(&some.len()) => format!(" ({})", some.join(", ")),

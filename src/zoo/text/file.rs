@@ -140,7 +140,8 @@ impl Description for TextFile {
             return Err(format!("a mean is {mean}: expected a finite number"));
         }
         let scales = scaling.into_iter().flat_map(|scaler| &scaler.sd).map(|sd| (sd, sd * sd));
-        let taus = tau.into_iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network)).map(|tau| (tau, *tau));
+        let taus =
+            tau.into_iter().flat_map(|tau| tau.monte_carlo.iter().chain(&tau.mean_network)).map(|tau| (tau, *tau));
         let is_one = |square: f64| square.is_normal() && square.recip().is_normal();
         match scales.chain(taus).find(|(x, square)| !(**x > 0.0 && is_one(*square))).map(|(x, _)| x) {
             Some(x) => Err(format!("a standard deviation or a precision is {x}: expected a positive number")),

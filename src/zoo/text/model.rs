@@ -169,7 +169,10 @@ impl TextModel {
     fn joined(&self, texts: &[&str], way: Way<'_>) -> Result<Joined> {
         use crate::stochastic::Joinable;
         if self.file.is_language() {
-            return Err(Error::Task { wanted: "a classifier or a regression", found: self.file.model.task.to_string() });
+            return Err(Error::Task {
+                wanted: "a classifier or a regression",
+                found: self.file.model.task.to_string(),
+            });
         }
         let (mut order, mut all): (Vec<usize>, Option<Prediction>) = (Vec::new(), None);
         for (windows, of) in self.by_windows(texts) {
