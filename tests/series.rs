@@ -391,6 +391,8 @@ fn targets_lie_in_one_part_and_windows_of_later_parts_look_back() {
     assert_eq!(at(Part::Valid), (70..=83).collect::<Vec<_>>());
     assert_eq!(at(Part::Test), (85..=98).collect::<Vec<_>>());
     assert_eq!(windows.last_origins(), [Origin { series: 0, at: 100 }]);
+    let every = |part| windows.origins_every(part, 5).iter().map(|origin| origin.at).collect::<Vec<_>>();
+    assert_eq!((every(Part::Valid), every(Part::Test)), (vec![70, 75, 80], vec![85, 90, 95]));
     let (inputs, targets) = windows.rows(&windows.origins(Part::Test)).unwrap();
     assert_eq!((inputs.len(), targets.len()), (14 * 4, 14 * 2));
     let note = "the validation part begins at `2024-03-11`, the test part at `2024-03-26`";
@@ -630,6 +632,21 @@ fn what_cannot_be_read_is_refused_in_one_line() {
     ] {
         assert_eq!(error(text, settings), says);
     }
+}
+
+#[test]
+fn a_series_that_begins_behind_the_training_part_is_left_out() {
+    // `late` has the days 70 to 99, when most of the others' values are over.
+    let rows: String = ["a", "b"]
+        .iter()
+        .flat_map(|site| (0..80).map(move |i| format!("{site},{},{}\n", jiff_day(i), i % 5)))
+        .collect();
+    let late: String = (70..100).map(|i| format!("late,{},{}\n", jiff_day(i), i % 5)).collect();
+    let settings = SeriesSettings { group: names(&["site"]), ..small() };
+    let (schema, panel) = fit(&format!("site,t,y\n{rows}{late}"), &settings).unwrap();
+    assert_eq!((panel.series().len(), schema.scales.len()), (2, 2));
+    let says = "the series `late` is left out: none of it lies in the training part";
+    assert!(panel.notes.iter().any(|note| note == says), "{:?}", panel.notes);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a model reads of series, as the training part showed it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -195,7 +195,13 @@ impl SeriesSchema {
         };
         let mut series = schema.series(frame, &layouts, &mut notes)?;
         schema.fit_scales(&series, frame)?;
-        series.retain(|series| schema.scale_of(&series.group).is_some());
+        series.retain(|series| {
+            let known = schema.scale_of(&series.group).is_some();
+            if !known {
+                notes.push(format!("the series `{}` is left out: none of it lies in the training part", series.name()));
+            }
+            known
+        });
         let panel = Panel { series, time: schema.time.clone(), zone, notes };
         let panel = schema.with_windows(frame, panel)?;
         let panel = schema.told(frame, panel, settings);
@@ -404,13 +410,15 @@ impl SeriesSchema {
     /// The panel without series that have no window to train on; refused if a part has no window.
     fn with_windows(&mut self, frame: &Frame, mut panel: Panel) -> Result<Panel> {
         let refuse = |reason: String| Error::Data { place: frame.name().to_string(), reason };
-        let windows = Windows::new(self, &panel)?;
-        let trained = windows.origins(Part::Train);
-        let mut kept = Vec::new();
-        for (at, series) in panel.series.into_iter().enumerate() {
-            if trained.iter().any(|origin| origin.series == at) {
-                kept.push(series);
-            } else {
+        let mut windows = Windows::new(self, &panel)?;
+        let trained: HashSet<usize> = windows.origins(Part::Train).iter().map(|origin| origin.series).collect();
+        if (1..panel.series.len()).contains(&trained.len()) {
+            let all = std::mem::take(&mut panel.series);
+            for (at, series) in all.into_iter().enumerate() {
+                if trained.contains(&at) {
+                    panel.series.push(series);
+                    continue;
+                }
                 self.scales.retain(|scale| scale.group != series.group);
                 panel.notes.push(format!(
                     "the series `{}` is left out: no window of {} steps, and {} behind them, lies in the training part",
@@ -419,10 +427,10 @@ impl SeriesSchema {
                     self.horizon
                 ));
             }
+            windows = Windows::new(self, &panel)?;
         }
-        panel.series = kept;
         for (part, name) in [(Part::Train, "training"), (Part::Valid, "validation"), (Part::Test, "test")] {
-            if panel.series.is_empty() || Windows::new(self, &panel)?.origins(part).is_empty() {
+            if windows.origins(part).is_empty() {
                 return Err(refuse(format!(
                     "no window of {} steps with {} behind them, without a gap, has those in the {name} part: say a shorter \
                      data.window or --horizon, or another data.gaps",
@@ -527,7 +535,7 @@ fn infer(frame: &Frame, train: &[usize], names: &[String], said: &BTreeMap<Strin
             None if some().all(|(dialect, cell)| dialect.number(cell).is_some()) => ColumnKind::Numeric,
             None => {
                 let numbers = some().filter(|(dialect, cell)| dialect.number(cell).is_some()).count();
-                let levels: std::collections::HashSet<&str> = some().map(|(_, cell)| cell).collect();
+                let levels: HashSet<&str> = some().map(|(_, cell)| cell).collect();
                 if 5 * numbers >= 4 * some().count() {
                     // Its first cell that is none is named.
                     ColumnKind::Numeric

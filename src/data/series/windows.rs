@@ -146,11 +146,20 @@ impl Windows {
     /// The origins of all windows whose targets lie in a part of the data, in the order of series and time. Windows of a later part may look back into an
     /// earlier one.
     pub fn origins(&self, part: Part) -> Vec<Origin> {
+        self.origins_every(part, 1)
+    }
+
+    /// The same, of each series only those that are so many steps, or multiples, behind the first that there could be: a rolling origin.
+    ///
+    /// # Panics
+    /// For a stride of 0.
+    pub fn origins_every(&self, part: Part, stride: usize) -> Vec<Origin> {
         let mut origins = Vec::new();
         for series in 0..self.series.len() {
             let (from, to) = self.bounds(series, part);
+            let first = from.max(self.shape.window + self.schema.transform.lag());
             let last = (to + 1).saturating_sub(self.shape.horizon);
-            let all = (from..last).map(|at| Origin { series, at });
+            let all = (first..last).step_by(stride).map(|at| Origin { series, at });
             origins.extend(all.filter(|&origin| self.is_told(origin)));
         }
         origins
