@@ -8,6 +8,7 @@ mod error;
 mod key;
 pub mod models;
 pub mod nn;
+mod ops;
 pub mod outputs;
 mod pass;
 mod rate;

@@ -27,6 +27,10 @@ pub struct Gaussian {
     pub log_variance: Tensor<2>,
 }
 
+/// Scores of the next word at each step of a sequence, before the softmax: `[rows, steps, vocabulary]`.
+#[derive(Clone, Debug)]
+pub struct TokenLogits(pub Tensor<3>);
+
 /// The output of a model whose task is a choice at run time.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // handles: moved once a pass, never stored in bulk
@@ -41,6 +45,8 @@ pub enum Outputs {
     Point(Point),
     /// Real targets with predicted noise.
     Gaussian(Gaussian),
+    /// The next word at each step.
+    Tokens(TokenLogits),
 }
 
 /// Which of the [`Outputs`].
@@ -56,4 +62,9 @@ pub enum OutputKind {
     Point,
     /// Real targets with predicted noise.
     Gaussian,
+    /// The next word at each step.
+    Tokens {
+        /// Of so many words.
+        vocabulary: usize,
+    },
 }

@@ -146,6 +146,9 @@ pub trait StochasticStream<I>: Send + Sync {
 
     /// One window, from the state that the last one left; `None` at the start of the stream.
     fn step(&self, window: I, state: Option<Self::State>, pass: &Pass<'_>) -> (Self::Output, Self::State);
+
+    /// The same state, at which back-propagation ends: of truncated back-propagation, between two windows.
+    fn detached(&self, state: Self::State) -> Self::State;
 }
 
 /// A closure as a [`Stochastic`] model.

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each module of the library, and what it uses: modules further down, so there is no cycle.
-const USES: [(&str, &[&str]); 16] = [
+const USES: [(&str, &[&str]); 17] = [
     ("recipe", &["data", "error", "key", "models", "settings", "train", "uncertainty", "zoo"]),
     ("zoo", &["data", "error", "key", "models", "settings", "train", "uncertainty"]),
     ("report", &["error", "uncertainty"]),
@@ -15,7 +15,8 @@ const USES: [(&str, &[&str]); 16] = [
     ("train", &["error", "key", "outputs", "pass", "stochastic"]),
     ("models", &["error", "key", "nn", "outputs", "pass", "rate", "stochastic"]),
     ("uncertainty", &["error", "key", "outputs", "pass", "stochastic"]),
-    ("nn", &["key", "pass", "rate"]),
+    ("nn", &["key", "ops", "pass", "rate"]),
+    ("ops", &[]),
     ("stochastic", &["error", "pass"]),
     ("pass", &["error", "key", "rate"]),
     ("outputs", &[]),

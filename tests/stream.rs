@@ -41,6 +41,10 @@ impl StochasticStream<Tensor<3>> for Cell {
         }
         (Point(h.clone()), h)
     }
+
+    fn detached(&self, state: Tensor<2>) -> Tensor<2> {
+        state.detach()
+    }
 }
 
 /// Adds up its mask and counts its steps: what a network remembers is plain to see.
@@ -54,6 +58,10 @@ impl StochasticStream<Tensor<2>> for Counter {
         let (sum, steps) = state.unwrap_or_else(|| (ones.zeros_like(), 0));
         let sum = sum + self.0.forward(ones, &pass.at("dropout"));
         (Point(sum.clone()), (sum, steps + 1))
+    }
+
+    fn detached(&self, (sum, steps): Self::State) -> Self::State {
+        (sum.detach(), steps)
     }
 }
 

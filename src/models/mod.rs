@@ -2,12 +2,14 @@
 
 mod cnn;
 mod head;
+mod lstm;
 mod mlp;
 mod task;
 mod view;
 
 pub use cnn::{Cnn, CnnBlock, CnnConfig, CnnStage, DropoutAt, Norm, Pool, Stage};
 pub use head::{HeadConfig, Over, UncertaintyHead};
+pub use lstm::{Lstm, LstmConfig, SequenceInput};
 pub use mlp::{Mlp, MlpConfig, MlpLayer};
 pub use task::{Noise, Task};
 pub use view::View;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
-    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point},
+    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point, TokenLogits},
 };
 
 /// What a model predicts.
@@ -31,6 +31,11 @@ pub enum Task {
         /// How many.
         labels: usize,
     },
+    /// The next word at each step of a sequence.
+    NextWord {
+        /// How many words there are.
+        vocabulary: usize,
+    },
 }
 
 /// The noise of the data about a regression's mean.
@@ -55,6 +60,7 @@ impl Task {
             Self::Binary => 1,
             Self::MultiClass { classes } => classes,
             Self::MultiLabel { labels } => labels,
+            Self::NextWord { vocabulary } => vocabulary,
         }
     }
 
@@ -66,18 +72,20 @@ impl Task {
             Self::Binary => OutputKind::Binary,
             Self::MultiClass { .. } => OutputKind::Logits,
             Self::MultiLabel { .. } => OutputKind::MultiLabel,
+            Self::NextWord { vocabulary } => OutputKind::Tokens { vocabulary },
         }
     }
 
     /// That there is something to predict.
     ///
     /// # Errors
-    /// [`Error::Config`] for no targets or labels, and for fewer than two classes.
+    /// [`Error::Config`] for no targets or labels, and for fewer than two classes or words.
     pub(crate) fn check(&self) -> Result<()> {
         let (name, n, least) = match *self {
             Self::Regression { targets, .. } => ("targets", targets, 1),
             Self::MultiClass { classes } => ("classes", classes, 2),
             Self::MultiLabel { labels } => ("labels", labels, 1),
+            Self::NextWord { vocabulary } => ("vocabulary", vocabulary, 2),
             Self::Binary => return Ok(()),
         };
         match n < least {
@@ -98,6 +106,7 @@ impl std::fmt::Display for Task {
             Self::Binary => f.write_str("a classifier of two classes"),
             Self::MultiClass { classes } => write!(f, "a classifier of {classes} classes"),
             Self::MultiLabel { labels } => write!(f, "a predictor of {labels} labels"),
+            Self::NextWord { vocabulary } => write!(f, "a predictor of the next of {vocabulary} words"),
         }
     }
 }
@@ -115,13 +124,17 @@ impl std::fmt::Display for Noise {
 /// The meaning of the last layer's numbers.
 ///
 /// # Shapes
-/// - raw: `[rows, d_output]`; predicted noise: the means first, then the log variances
+/// - raw: `[rows, d_output]`; predicted noise: the means first, then the log variances; of the next word, one step after the other
 pub(crate) fn meaning(raw: Tensor<2>, kind: OutputKind) -> Outputs {
     match kind {
         OutputKind::Logits => Outputs::Logits(Logits(raw)),
         OutputKind::Binary => Outputs::Binary(BinaryLogits(raw)),
         OutputKind::MultiLabel => Outputs::MultiLabel(MultiLabelLogits(raw)),
         OutputKind::Point => Outputs::Point(Point(raw)),
+        OutputKind::Tokens { vocabulary } => {
+            let [rows, width] = raw.dims();
+            Outputs::Tokens(TokenLogits(raw.reshape([rows, width / vocabulary, vocabulary])))
+        }
         OutputKind::Gaussian => {
             let targets = raw.dims()[1] / 2;
             let [low, high] = Task::LOG_VARIANCE;

@@ -73,6 +73,10 @@ impl Identity {
                 data.update((augmentation.len() as u64).to_le_bytes());
                 data.update(augmentation);
             }
+            if let Some(streams) = part.streams() {
+                data.update(b"streams");
+                data.update((streams as u64).to_le_bytes());
+            }
             for size in [part.rows(), part.d_input(), part.d_target()] {
                 data.update((size as u64).to_le_bytes());
             }

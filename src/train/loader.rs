@@ -31,6 +31,8 @@ pub struct Examples {
     targets: Vec<f32>,
     weights: Option<Vec<f32>>,
     augmentation: Option<Augmentation>,
+    /// How many texts go on side by side, from batch to batch.
+    streams: Option<usize>,
     rows: usize,
     /// The number of the first row, among those of which these are a part.
     first: usize,
@@ -74,7 +76,7 @@ impl Examples {
                 return Err(Error::Value { place, value: values[at].to_string(), expected: "a finite number" });
             }
         }
-        Ok(Self { inputs, targets, weights: None, augmentation: None, rows, first: 0 })
+        Ok(Self { inputs, targets, weights: None, augmentation: None, streams: None, rows, first: 0 })
     }
 
     /// The same examples, each with a weight: a row of weight 2 counts as if it stood there twice, one of weight 0 does not count. Weights of classes
@@ -122,6 +124,24 @@ impl Examples {
         change: impl Fn(usize, &mut [f32], &mut [f32], Key) + Send + Sync + 'static,
     ) -> Self {
         Self { augmentation: Some(Augmentation { name: name.into(), change: Arc::new(change) }), ..self }
+    }
+
+    /// The same examples, as sequences that go on from batch to batch, so many side by side: each batch is the next `streams` rows, in every epoch, and
+    /// row i of a batch goes on where row i of the last one ended ([`Streaming`](super::Streaming)).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the last batch would not be full.
+    pub fn in_streams(self, streams: usize) -> Result<Self> {
+        if streams == 0 || !self.rows.is_multiple_of(streams) {
+            let whole = self.rows.next_multiple_of(streams.max(1));
+            return Err(Error::length(format!("rows of {streams} streams"), whole, self.rows));
+        }
+        Ok(Self { streams: Some(streams), ..self })
+    }
+
+    /// How many texts go on side by side.
+    pub(super) fn streams(&self) -> Option<usize> {
+        self.streams
     }
 
     /// What is done to rows that train; empty for nothing.
@@ -191,7 +211,8 @@ pub struct KeyedLoader {
 }
 
 impl KeyedLoader {
-    /// Batches in an order of their own in each epoch, the first of which is `first_epoch`.
+    /// Batches in an order of their own in each epoch, the first of which is `first_epoch`. Those of [streams](Examples::in_streams) keep theirs, and their
+    /// size.
     ///
     /// # Panics
     /// When it is iterated with a batch size of zero.
@@ -204,8 +225,8 @@ impl KeyedLoader {
         device: &Device,
     ) -> Self {
         Self {
+            batch_size: examples.streams.unwrap_or(batch_size),
             examples,
-            batch_size,
             workers,
             run: Some(run),
             device: device.clone(),
@@ -218,6 +239,7 @@ impl KeyedLoader {
     /// # Panics
     /// When it is iterated with a batch size of zero.
     pub fn in_order(examples: Arc<Examples>, batch_size: usize, device: &Device) -> Self {
+        let batch_size = examples.streams.unwrap_or(batch_size);
         Self { examples, batch_size, workers: 0, run: None, device: device.clone(), epoch: AtomicUsize::new(1) }
     }
 
@@ -238,8 +260,8 @@ impl DataLoader<TrainBatch> for KeyedLoader {
         let rows = self.examples.rows;
         let plan = Arc::new(Epoch {
             order: match self.run {
-                Some(run) => run.fold_str("order").fold(epoch as u64).permutation(rows),
-                None => (0..rows).collect(),
+                Some(run) if self.examples.streams.is_none() => run.fold_str("order").fold(epoch as u64).permutation(rows),
+                _ => (0..rows).collect(),
             },
             mask_key: self.run.unwrap_or(Key::new(0)).fold_str("mask").fold(epoch as u64),
             augment_key: self.run.map(|run| run.fold_str("augment").fold(epoch as u64)),
@@ -271,7 +293,7 @@ impl DataLoader<TrainBatch> for KeyedLoader {
         let run = self.run.map(|run| run.fold_str("slice").fold(start as u64));
         let augmentation = self.examples.augmentation.clone();
         let first = self.examples.first + start;
-        let examples = Examples { inputs, targets, weights, augmentation, rows: end - start, first };
+        let examples = Examples { inputs, targets, weights, augmentation, streams: None, rows: end - start, first };
         self.with(Arc::new(examples), run, &self.device)
     }
 }

@@ -26,6 +26,8 @@ mod rule;
 mod schedule;
 #[cfg(feature = "train")]
 mod step;
+#[cfg(feature = "train")]
+mod streaming;
 
 pub use config::{OptimizerKind, TrainConfig};
 #[cfg(feature = "train")]
@@ -37,3 +39,5 @@ pub use loader::{Examples, KeyedLoader, TrainBatch};
 pub use schedule::Schedule;
 #[cfg(feature = "train")]
 pub use step::{Loss, Trainable};
+#[cfg(feature = "train")]
+pub use streaming::{Streaming, StreamingModel};

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use burn::{
-    module::{Devices, Module, ModuleMapper, ModuleVisitor},
+    module::Module,
     optim::{GradientsParams, ModuleOptimizer, lr_scheduler::module_lr_scheduler::ModuleLearningRate},
     tensor::{Device, ExecutionError, Tensor, activation::log_softmax, assert_shape},
     train::{
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     key::Key,
-    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, Outputs, Point},
+    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, Outputs, Point, TokenLogits},
     pass::Pass,
     stochastic::Stochastic,
 };
@@ -45,6 +45,7 @@ impl Loss {
     /// | `Gaussian` | `[rows, targets]` | (log variance + squared error / variance) / 2, mean over the targets |
     /// | `Logits` | one-hot `[rows, classes]` | cross-entropy, nats |
     /// | `BinaryLogits`, `MultiLabelLogits` | 0 and 1, `[rows, labels]` | cross-entropy, nats, mean over the labels |
+    /// | `TokenLogits` | numbers of words, `[rows, steps]`, -1 where nothing is predicted | cross-entropy, nats, mean over the words that are predicted |
     ///
     /// # Panics
     /// If the targets are of another shape than the output: class numbers are no one-hot rows.
@@ -54,6 +55,7 @@ impl Loss {
                 x.dims()
             }
             Outputs::Binary(BinaryLogits(x)) | Outputs::MultiLabel(MultiLabelLogits(x)) => x.dims(),
+            Outputs::Tokens(TokenLogits(x)) => [x.dims()[0], x.dims()[1]],
         };
         assert_shape!(targets, [rows, width]);
         let by_row = match output {
@@ -69,6 +71,13 @@ impl Loss {
                 let size = logits.clone().abs();
                 let overflow_free = (logits.clone() + size.clone()) * 0.5 + (-size).exp().log1p();
                 (overflow_free - targets * logits).mean_dim(1)
+            }
+            Outputs::Tokens(TokenLogits(logits)) => {
+                let counts = targets.clone().greater_equal_elem(0.0).float();
+                let words = targets.clamp_min(0.0).int().unsqueeze_dim::<3>(2);
+                let of_words = log_softmax(logits, 2).gather(2, words).squeeze_dim::<2>(2);
+                let predicted = counts.clone().sum_dim(1).clamp_min(1.0);
+                -(of_words * counts).sum_dim(1) / predicted
             }
         };
         Self(by_row.squeeze_dim(1))
@@ -118,6 +127,7 @@ impl<M: Trainable> Stepping<M> {
     fn regulariser(&self, output: &Outputs) -> Option<Tensor<1>> {
         let to_loss = match output {
             Outputs::Logits(_) => 1.0,
+            Outputs::Tokens(TokenLogits(x)) => 1.0 / x.dims()[1] as f64,
             Outputs::Binary(BinaryLogits(x)) | Outputs::MultiLabel(MultiLabelLogits(x)) => 1.0 / x.dims()[1] as f64,
             Outputs::Gaussian(Gaussian { mean, .. }) => 1.0 / mean.dims()[1] as f64,
             // A squared error is twice the negative log-likelihood of unit noise.
@@ -176,12 +186,12 @@ fn smoothed(output: &Outputs, targets: Tensor<2>, smoothing: f64) -> Tensor<2> {
     }
 }
 
-/// Between how many classes each target decides; none for a regression.
+/// Between how many classes each target decides; none for a regression, and for words.
 fn classes(output: &Outputs) -> Option<usize> {
     match output {
         Outputs::Logits(Logits(logits)) => Some(logits.dims()[1]),
         Outputs::Binary(_) | Outputs::MultiLabel(_) => Some(2),
-        Outputs::Point(_) | Outputs::Gaussian(_) => None,
+        Outputs::Point(_) | Outputs::Gaussian(_) | Outputs::Tokens(_) => None,
     }
 }
 
@@ -202,56 +212,69 @@ pub(super) fn check_smoothing<M: Trainable>(
     match classes(&model.valid().fork(device).run(row, &Pass::mean())) {
         Some(_) => Ok(()),
         None => {
-            let expected = "0 for a regression: only classes have labels to smooth";
+            let expected = "0 for a regression or the next word: only classes have labels to smooth";
             Err(Error::config("train.label_smoothing", config.label_smoothing, expected))
         }
     }
 }
 
-/// The model's own, so that no path changes.
-impl<M: Trainable> Module for Stepping<M> {
-    fn collect_devices(&self, devices: Devices) -> Devices {
-        self.model.collect_devices(devices)
-    }
+/// The module that a wrapper's field `model` is, so that no path of a parameter changes.
+macro_rules! as_its_model {
+    ($wrapper:ident, $bound:path) => {
+        impl<M: $bound> burn::module::Module for $wrapper<M> {
+            fn collect_devices(&self, devices: burn::module::Devices) -> burn::module::Devices {
+                self.model.collect_devices(devices)
+            }
 
-    fn fork(self, device: &Device) -> Self {
-        Self { model: self.model.fork(device), ..self }
-    }
+            fn fork(self, device: &burn::tensor::Device) -> Self {
+                Self { model: self.model.fork(device), ..self }
+            }
 
-    fn to_device(self, device: &Device) -> Self {
-        Self { model: self.model.to_device(device), ..self }
-    }
+            fn to_device(self, device: &burn::tensor::Device) -> Self {
+                Self { model: self.model.to_device(device), ..self }
+            }
 
-    fn train(self) -> Self {
-        Self { model: self.model.train(), ..self }
-    }
+            fn train(self) -> Self {
+                Self { model: self.model.train(), ..self }
+            }
 
-    fn valid(&self) -> Self {
-        Self { model: self.model.valid(), ..self.clone() }
-    }
+            fn valid(&self) -> Self {
+                Self { model: self.model.valid(), ..self.apart() }
+            }
 
-    fn materialize(self) -> Self {
-        Self { model: self.model.materialize(), ..self }
-    }
+            fn materialize(self) -> Self {
+                Self { model: self.model.materialize(), ..self }
+            }
 
-    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
-        self.model.visit(visitor);
-    }
+            fn visit<V: burn::module::ModuleVisitor>(&self, visitor: &mut V) {
+                self.model.visit(visitor);
+            }
 
-    fn map<P: ModuleMapper>(self, mapper: &mut P) -> Self {
-        Self { model: self.model.map(mapper), ..self }
-    }
+            fn map<P: burn::module::ModuleMapper>(self, mapper: &mut P) -> Self {
+                Self { model: self.model.map(mapper), ..self }
+            }
+        }
+
+        impl<M: $bound> std::fmt::Display for $wrapper<M> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.model, f)
+            }
+        }
+    };
 }
+pub(super) use as_its_model;
 
-impl<M: Display> Display for Stepping<M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.model.fmt(f)
+as_its_model!(Stepping, Trainable);
+
+impl<M: Trainable> Stepping<M> {
+    fn apart(&self) -> Self {
+        self.clone()
     }
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::module::{Param, ParamId};
+    use burn::module::{ModuleVisitor, Param, ParamId};
 
     use super::*;
     use crate::{

@@ -36,14 +36,14 @@ use burn::tensor::Tensor;
 
 use crate::{
     error::{Error, Result},
-    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point},
+    outputs::{BinaryLogits, Gaussian, Logits, MultiLabelLogits, OutputKind, Outputs, Point, TokenLogits},
     stochastic::{Joinable, Predictive, Samples},
 };
 
 /// The prediction of a model whose task is a choice at run time.
 #[derive(Clone, Debug)]
 pub enum Prediction {
-    /// Of exclusive classes; two count as well.
+    /// Of exclusive classes; two count as well. Of the next word, a row of the prediction is a step: those of the first row, then those of the second, ...
     Classes(ClassPrediction),
     /// Of labels that may hold together.
     MultiLabel(MultiLabelPrediction),
@@ -154,6 +154,28 @@ predictive! {
     Gaussian => RegressionPrediction, pack_gaussian, RegressionPrediction::of_gaussians;
 }
 
+/// The prediction's rows are steps: those of the first row, then those of the second, ...
+impl Predictive for TokenLogits {
+    /// How many words there are.
+    type Kind = usize;
+    type Prediction = ClassPrediction;
+
+    fn kind(&self) -> usize {
+        self.0.dims()[2]
+    }
+
+    fn packed(self) -> Tensor<2> {
+        let [rows, steps, vocabulary] = self.0.dims();
+        self.0.reshape([rows, steps * vocabulary])
+    }
+
+    fn summarise(vocabulary: usize, samples: Samples) -> Result<ClassPrediction> {
+        let [passes, rows, width] = samples.dims();
+        let steps = [passes, rows * (width / vocabulary), vocabulary];
+        Ok(ClassPrediction::of_logits(Samples::new(steps, samples.values())))
+    }
+}
+
 fn pack_gaussian(gaussian: Gaussian) -> Tensor<2> {
     Tensor::cat(vec![gaussian.mean, gaussian.log_variance], 1)
 }
@@ -169,6 +191,7 @@ impl Predictive for Outputs {
             Self::MultiLabel(_) => OutputKind::MultiLabel,
             Self::Point(_) => OutputKind::Point,
             Self::Gaussian(_) => OutputKind::Gaussian,
+            Self::Tokens(tokens) => OutputKind::Tokens { vocabulary: tokens.kind() },
         }
     }
 
@@ -177,6 +200,7 @@ impl Predictive for Outputs {
             Self::Logits(Logits(raw)) | Self::Binary(BinaryLogits(raw)) => raw,
             Self::MultiLabel(MultiLabelLogits(raw)) | Self::Point(Point(raw)) => raw,
             Self::Gaussian(gaussian) => pack_gaussian(gaussian),
+            Self::Tokens(tokens) => tokens.packed(),
         }
     }
 
@@ -187,6 +211,7 @@ impl Predictive for Outputs {
             OutputKind::MultiLabel => Prediction::MultiLabel(MultiLabelPrediction::of_logits(samples)),
             OutputKind::Point => Prediction::Regression(RegressionPrediction::of_points(samples)),
             OutputKind::Gaussian => Prediction::Regression(RegressionPrediction::of_gaussians(samples)),
+            OutputKind::Tokens { vocabulary } => Prediction::Classes(TokenLogits::summarise(vocabulary, samples)?),
         })
     }
 }
