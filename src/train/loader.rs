@@ -260,7 +260,9 @@ impl DataLoader<TrainBatch> for KeyedLoader {
         let rows = self.examples.rows;
         let plan = Arc::new(Epoch {
             order: match self.run {
-                Some(run) if self.examples.streams.is_none() => run.fold_str("order").fold(epoch as u64).permutation(rows),
+                Some(run) if self.examples.streams.is_none() => {
+                    run.fold_str("order").fold(epoch as u64).permutation(rows)
+                }
                 _ => (0..rows).collect(),
             },
             mask_key: self.run.unwrap_or(Key::new(0)).fold_str("mask").fold(epoch as u64),
