@@ -5,12 +5,14 @@
 mod description;
 mod images;
 mod scores;
+mod series;
 mod table;
 mod weights;
 
 pub use description::{MODEL_TOML, Provenance};
 pub use images::{ImageFile, ImageModel, Pictures};
 pub use scores::{Evaluation, Scores};
+pub use series::{Forecast, ForecastEvaluation, Rolling, SeriesData, SeriesFile, SeriesModel};
 pub use table::{Data, Features, Model, ModelFile, Reading, Rows, Scaling, Tau};
 pub use weights::{Precision, WEIGHTS, Weights};
 
@@ -118,6 +120,14 @@ impl Entry {
         ImageModel::from_parts(ImageFile::read(self.toml, self.path())?, self.weights, self.path(), device)
     }
 
+    /// The model of series on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_series(&self, device: &Device) -> Result<SeriesModel> {
+        SeriesModel::from_parts(SeriesFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
     /// The model on a device, whatever its family.
     ///
     /// # Errors
@@ -139,6 +149,8 @@ pub enum AnyFile {
     Table(ModelFile),
     /// Of pictures.
     Images(ImageFile),
+    /// Of series.
+    Series(SeriesFile),
 }
 
 impl AnyFile {
@@ -150,7 +162,15 @@ impl AnyFile {
         match description::family(text, path)?.as_deref() {
             Some("mlp") | None => ModelFile::read(text, path).map(Self::Table),
             Some("cnn") => ImageFile::read(text, path).map(Self::Images),
-            Some(other) => Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn"]).to_string())),
+            Some("lstm") => match description::kind(text, path)?.as_deref() {
+                Some(SeriesFile::KIND) | None => SeriesFile::read(text, path).map(Self::Series),
+                Some(other) => {
+                    Err(description::bad(path)(Error::unknown("kind", other, [SeriesFile::KIND]).to_string()))
+                }
+            },
+            Some(other) => {
+                Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn", "lstm"]).to_string()))
+            }
         }
     }
 
@@ -167,6 +187,7 @@ impl AnyFile {
         match self {
             Self::Table(file) => file.to_toml(),
             Self::Images(file) => file.to_toml(),
+            Self::Series(file) => file.to_toml(),
         }
     }
 }
@@ -178,6 +199,8 @@ pub enum AnyModel {
     Table(Model),
     /// Of pictures.
     Images(ImageModel),
+    /// Of series.
+    Series(SeriesModel),
 }
 
 impl AnyModel {
@@ -198,6 +221,7 @@ impl AnyModel {
         match self {
             Self::Table(model) => model.save(directory, others),
             Self::Images(model) => model.save(directory, others),
+            Self::Series(model) => model.save(directory, others),
         }
     }
 
@@ -205,6 +229,7 @@ impl AnyModel {
         match file {
             AnyFile::Table(file) => Model::from_parts(file, weights, path, device).map(Self::Table),
             AnyFile::Images(file) => ImageModel::from_parts(file, weights, path, device).map(Self::Images),
+            AnyFile::Series(file) => SeriesModel::from_parts(file, weights, path, device).map(Self::Series),
         }
     }
 }

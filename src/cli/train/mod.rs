@@ -1,6 +1,7 @@
 //! `burn-zoo train`: from data to a saved model.
 
 mod images;
+mod series;
 mod table;
 mod unfinished;
 
@@ -14,24 +15,32 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use burn_zoo::{
     DeviceSpec, Error,
-    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages},
+    data::ColumnKind,
+    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages, PreparedSeries},
     report::Figure,
     settings::AnySettings,
     train::{Epoch, TrainConfig},
-    zoo::{AnyModel, Evaluation},
+    zoo::{AnyModel, Evaluation, ForecastEvaluation},
 };
 use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnDevice, Usage, check, complain, evaluate::write_evaluation, numbers::whole, one_line, progress::Report,
-    reading::Reading, usage,
+    OnDevice, Usage, check, complain,
+    evaluate::{say_lost, write_evaluation, write_forecasts},
+    numbers::whole,
+    one_line,
+    progress::Report,
+    reading::Reading,
+    usage,
 };
 use images::Pictures;
+use series::Series;
 use table::Tables;
 use unfinished::{MODEL, SUFFIX, Unfinished};
 
-/// Train a model on a table or on pictures, and save it with its preprocessing
+/// Train a model on a table, on series or on pictures, and save it with its
+/// preprocessing
 ///
 /// mlp learns a table, CSV or its kin: a file, - for standard input, or the
 /// built-in wine-red. What its columns are is inferred from the training part
@@ -42,15 +51,20 @@ use unfinished::{MODEL, SUFFIX, Unfinished};
 /// CIFAR-10, of a folder with a folder of PNG and JPEG files for each class, or
 /// of the built-in digits. An official test part stays one.
 ///
-/// The saved directory is a model for predict, evaluate and show.
+/// lstm learns to forecast the series of a table: --time and --target name their
+/// columns, --group what tells one series from another. The latest values test,
+/// those before them choose.
+///
+/// The saved directory is a model for predict or forecast, evaluate and show.
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// mlp for tables, cnn for pictures, a named variant such as cnn/lenet, or a
-    /// file with settings (see `config`)
+    /// mlp for tables, cnn for pictures, lstm for series, a named variant such as
+    /// cnn/lenet, or a file with settings (see `config`)
     #[arg(value_name = "FAMILY|CONFIG.toml", required_unless_present = "resume")]
     family: Option<String>,
-    /// The table: a file, - for standard input, or wine-red; or the pictures:
-    /// fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR or digits
+    /// The table: a file, - for standard input, or wine-red; or the series: a
+    /// file, -, airline or seasonal; or the pictures: fashion-mnist:DIR,
+    /// mnist:DIR, cifar10:DIR, images:DIR or digits
     #[arg(long, value_name = "FILE|SOURCE", required_unless_present = "resume", value_parser = NonEmptyStringValueParser::new())]
     data: Option<String>,
     /// A table of its own to stop the training by and to fit the noise to
@@ -69,6 +83,25 @@ pub struct Args {
     /// The column to predict [default: a built-in table's usual one]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// Of series: the column that says when; several do it together (year, month,
+    /// day, hour), and row counts the rows
+    #[arg(long, value_name = "COLUMN")]
+    time: Vec<String>,
+    /// Of series: a column that tells one series from another; may be given
+    /// several times
+    #[arg(long, value_name = "COLUMN")]
+    group: Vec<String>,
+    /// Of series: how many steps to forecast at once [default: 12]
+    #[arg(long, value_name = "STEPS", value_parser = whole)]
+    horizon: Option<u64>,
+    /// Of series: a column that is known of the future, too; may be given several
+    /// times
+    #[arg(long, value_name = "COLUMN")]
+    known: Vec<String>,
+    /// Of series: a column that is known of the past only; may be given several
+    /// times
+    #[arg(long, value_name = "COLUMN")]
+    observed: Vec<String>,
     /// What to predict [default: by the target, and stated]
     #[arg(long, value_enum)]
     task: Option<TaskKind>,
@@ -98,13 +131,18 @@ pub struct Args {
 }
 
 /// What a training is begun with, and not gone on with.
-const ANEW: [&str; 18] = [
+const ANEW: [&str; 23] = [
     "family",
     "data",
     "valid",
     "test",
     "out",
     "target",
+    "time",
+    "group",
+    "horizon",
+    "known",
+    "observed",
     "task",
     "columns",
     "missing",
@@ -123,6 +161,21 @@ const ANEW: [&str; 18] = [
 enum TaskKind {
     Regression,
     Classes,
+}
+
+impl Args {
+    /// The first option that was said of series.
+    fn of_series(&self) -> Option<&'static str> {
+        [
+            ("--time", !self.time.is_empty()),
+            ("--group", !self.group.is_empty()),
+            ("--horizon", self.horizon.is_some()),
+            ("--known", !self.known.is_empty()),
+            ("--observed", !self.observed.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(option, said)| said.then_some(option))
+    }
 }
 
 /// Trains, saves, and writes the scores on the test part.
@@ -173,6 +226,8 @@ struct Made {
 enum Work {
     Mlp(Tables),
     Cnn(Pictures),
+    #[serde(rename = "lstm/series")]
+    Series(Series),
 }
 
 impl Work {
@@ -181,6 +236,7 @@ impl Work {
         match self {
             Self::Mlp(work) => &work.tables,
             Self::Cnn(work) => std::slice::from_ref(&work.source),
+            Self::Series(work) => std::slice::from_ref(&work.source),
         }
     }
 
@@ -188,6 +244,7 @@ impl Work {
         match self {
             Self::Mlp(work) => work.settings.check(),
             Self::Cnn(work) => work.settings.check(),
+            Self::Series(work) => work.settings.check(),
         }
     }
 
@@ -195,6 +252,7 @@ impl Work {
         match self {
             Self::Mlp(work) => &work.settings.train,
             Self::Cnn(work) => &work.settings.train,
+            Self::Series(work) => &work.settings.train,
         }
     }
 
@@ -202,6 +260,7 @@ impl Work {
         match self {
             Self::Mlp(work) => work.prepare(made, say),
             Self::Cnn(work) => work.prepare(made, say),
+            Self::Series(work) => work.prepare(made, say),
         }
     }
 }
@@ -210,13 +269,14 @@ impl Work {
 enum Ready {
     Table(Box<Prepared>, Origin),
     Pictures(Box<PreparedImages>, ImageOrigin, String),
+    Series(Box<PreparedSeries>, Origin),
 }
 
 impl Ready {
     /// Of each of the sources.
     fn sha256(&self) -> &[String] {
         match self {
-            Self::Table(_, origin) => &origin.sha256,
+            Self::Table(_, origin) | Self::Series(_, origin) => &origin.sha256,
             Self::Pictures(_, _, sha256) => std::slice::from_ref(sha256),
         }
     }
@@ -226,9 +286,11 @@ impl Ready {
         let (what, split) = match self {
             Self::Table(prepared, _) => (table::stated(prepared), &prepared.split),
             Self::Pictures(prepared, ..) => (images::stated(prepared), &prepared.split),
+            Self::Series(prepared, _) => (series::stated(prepared), &prepared.split),
         };
         let [train, valid, test] = split.parts().map(<[usize]>::len);
-        format!("{what}; {train} rows train, {valid} choose, {test} test")
+        let rows = if matches!(self, Self::Series(..)) { "windows" } else { "rows" };
+        format!("{what}; {train} {rows} train, {valid} choose, {test} test")
     }
 
     fn train(self, device: &Device, report: Report, checkpoint: &Path) -> burn_zoo::Result<Trained> {
@@ -237,13 +299,19 @@ impl Ready {
                 let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
                 let file = model.file();
                 let (best, test) = (file.provenance.best_epoch, file.test);
-                Ok(Trained { model: AnyModel::Table(model), curve, best, test })
+                Ok(Trained { model: AnyModel::Table(model), curve, best, test: test.map(Scores::Rows) })
             }
             Self::Pictures(prepared, origin, _) => {
                 let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
                 let file = model.file();
                 let (best, test) = (file.provenance.best_epoch, file.test);
-                Ok(Trained { model: AnyModel::Images(model), curve, best, test })
+                Ok(Trained { model: AnyModel::Images(model), curve, best, test: test.map(Scores::Rows) })
+            }
+            Self::Series(prepared, origin) => {
+                let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
+                let file = model.file();
+                let (best, test) = (file.provenance.best_epoch, file.test);
+                Ok(Trained { model: AnyModel::Series(model), curve, best, test: test.map(Scores::Forecasts) })
             }
         }
     }
@@ -254,7 +322,15 @@ struct Trained {
     model: AnyModel,
     curve: Vec<Epoch>,
     best: usize,
-    test: Option<Evaluation>,
+    test: Option<Scores>,
+}
+
+/// How good it is on the test part.
+enum Scores {
+    /// Of rows or pictures.
+    Rows(Evaluation),
+    /// Of series.
+    Forecasts(ForecastEvaluation),
 }
 
 impl Job {
@@ -265,6 +341,7 @@ impl Job {
         let work = match settings(family, args)? {
             AnySettings::Mlp(settings) => Work::Mlp(Tables::new(settings, data, args)?),
             AnySettings::Cnn(settings) => Work::Cnn(Pictures::new(settings, data, args)?),
+            AnySettings::Series(settings) => Work::Series(Series::new(settings, data, args)?),
         };
         match work.check() {
             Err(error) if is_file(family) && args.set.is_empty() => Err(error).with_context(|| family.clone()),
@@ -303,7 +380,11 @@ impl Job {
             }
         }
         match &trained.test {
-            Some(test) => Ok(write_evaluation(test, out)?),
+            Some(Scores::Rows(test)) => Ok(write_evaluation(test, out)?),
+            Some(Scores::Forecasts(test)) => {
+                say_lost(test, &|line| say(&format!("note: {line}")));
+                Ok(write_forecasts(test, out)?)
+            }
             None => Ok(()),
         }
     }
@@ -421,6 +502,14 @@ fn settings(family: &str, args: &Args) -> Result<AnySettings> {
 fn pair(sides: Option<(&str, &str)>, expected: String) -> Result<(String, String)> {
     let (name, value) = sides.ok_or(Usage(expected))?;
     Ok((name.trim().to_string(), value.trim().to_string()))
+}
+
+/// A column and what it is said to be.
+fn kind_of(column: &str) -> Result<(String, ColumnKind)> {
+    let expected = format!("--column {column}: expected NAME=KIND, such as zip=categorical");
+    let (name, kind) = pair(column.rsplit_once('='), expected)?; // a name may hold an =
+    let kind = ColumnKind::try_from(kind).map_err(|expected| Usage(format!("--column {column}: {expected}")))?;
+    Ok((name, kind))
 }
 
 /// The command that makes this model again; where it was saved does not matter.
