@@ -16,6 +16,7 @@ mod records;
 mod sampling;
 mod show;
 mod tables;
+mod texts;
 mod train;
 
 use std::{
