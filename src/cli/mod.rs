@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod devices;
 mod evaluate;
+mod forecast;
 mod list;
 mod notes;
 mod numbers;
@@ -48,6 +49,7 @@ enum Command {
     Train(train::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
+    Forecast(forecast::Args),
     Devices(devices::Args),
     Completions(completions::Args),
 }
@@ -134,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, &mut out),
         Command::Predict(args) => predict::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
+        Command::Forecast(args) => forecast::run(&args, &mut out),
         Command::Devices(args) => devices::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
     };

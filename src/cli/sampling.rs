@@ -43,6 +43,7 @@ pub fn idle_interval(model: &AnyModel, level: f64) -> Option<String> {
     let task = match model {
         AnyModel::Table(model) => model.mlp().task(),
         AnyModel::Images(model) => model.cnn().task(),
+        AnyModel::Series(_) => return None,
         AnyModel::Text(model) => model.lstm().task(),
     };
     let why = match task {

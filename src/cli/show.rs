@@ -8,11 +8,15 @@ use burn_zoo::{
     data::{Column, Transform},
     models::{Pool, Stage},
     nn::MaskTime,
-    zoo::{self, AnyFile, Evaluation, ImageFile, ModelFile, Precision, Provenance, TextFile, Weights},
+    zoo::{self, AnyFile, Evaluation, ImageFile, ModelFile, Precision, Provenance, SeriesFile, TextFile, Weights},
 };
 use clap::ValueEnum;
 
-use super::{describe, evaluate::write_evaluation, numbers::fixed};
+use super::{
+    describe,
+    evaluate::{write_evaluation, write_forecasts},
+    numbers::fixed,
+};
 
 /// Describe a model: what it reads and predicts, its network, its scores
 #[derive(clap::Args)]
@@ -47,6 +51,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         Format::Text => match &file {
             AnyFile::Table(file) => of_table(&args.model, file, out)?,
             AnyFile::Images(file) => of_images(&args.model, file, out)?,
+            AnyFile::Series(file) => of_series(&args.model, file, out)?,
             AnyFile::Text(file) => of_text(&args.model, file, out)?,
         },
     }
@@ -109,6 +114,51 @@ fn of_images(name: &str, file: &ImageFile, out: &mut dyn Write) -> Result<()> {
     write_weights(&file.weights, out)?;
     write_rows(data.rows, "the epoch", out)?;
     write_end(&file.provenance, &file.test, out)
+}
+
+fn of_series(name: &str, file: &SeriesFile, out: &mut dyn Write) -> Result<()> {
+    let (series, model) = (&file.series, &file.model);
+    writeln!(
+        out,
+        "{name}: forecasts {} of {}, {} steps of {} at once",
+        series.targets.join(", "),
+        file.data.name,
+        series.horizon,
+        series.step
+    )?;
+    writeln!(out, "task      {}", model.task)?;
+    let groups: Vec<String> = series.scales.iter().map(|scale| scale.group.join(", ")).collect();
+    match &groups[..] {
+        [_] if series.group.is_empty() => {}
+        some => writeln!(out, "series    {} by {}: {}", some.len(), series.group.join(", "), some.join("; "))?,
+    }
+    writeln!(out, "window    {} steps; season {}; transform {}", series.window, series.season, series.transform)?;
+    writeln!(out, "features  {}", series.features().join(", "))?;
+    let known = series.known_features();
+    writeln!(
+        out,
+        "known     {}",
+        if known.is_empty() { "nothing of the horizon".to_string() } else { known.join(", ") }
+    )?;
+    writeln!(
+        out,
+        "network   {} x {} states{}, rates {} on inputs, {} on states, {} behind",
+        model.layers,
+        model.hidden,
+        if model.bidirectional { " from both ends" } else { "" },
+        model.input_rate,
+        model.recurrent_rate,
+        model.output_rate
+    )?;
+    write_weights(&file.weights, out)?;
+    let [train, valid, test] = file.data.windows;
+    let chose = if file.tau.is_some() { "the epoch and tau" } else { "the epoch" };
+    writeln!(out, "windows   {train} trained, {valid} chose {chose}, {test} test")?;
+    let made = &file.provenance;
+    writeln!(out, "made by   {} (burn-zoo {}, {})", made.command, made.version, made.device)?;
+    let Some(test) = &file.test else { return Ok(()) };
+    writeln!(out, "test      {} origins, {} passes, {} % intervals", test.origins, test.passes, test.interval * 100.0)?;
+    Ok(write_forecasts(test, out)?)
 }
 
 fn of_text(name: &str, file: &TextFile, out: &mut dyn Write) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Data: tables, pictures and texts, what their columns are, splits, scaling.
+//! Data: tables, pictures, series and texts, what their columns are, splits, scaling.
 
 mod date;
 mod frame;
@@ -7,6 +7,7 @@ mod infer;
 pub mod read;
 mod scaler;
 mod schema;
+pub mod series;
 mod settings;
 mod split;
 mod table;

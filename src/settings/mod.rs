@@ -2,10 +2,12 @@
 
 mod images;
 mod overlay;
+mod series;
 mod table;
 mod text;
 
 pub use images::{CnnModelSettings, CnnSettings};
+pub use series::{ForecastModelSettings, ForecastSettings};
 pub use table::{ModelSettings, Settings};
 pub use text::{SequenceModelSettings, SequenceSettings};
 
@@ -27,6 +29,9 @@ pub enum AnySettings {
     Mlp(Settings),
     /// A convolutional network on pictures.
     Cnn(CnnSettings),
+    /// An LSTM on series.
+    #[serde(rename = "lstm/series")]
+    Series(ForecastSettings),
     /// An LSTM on text.
     #[serde(rename = "lstm/text")]
     Text(SequenceSettings),
@@ -41,7 +46,8 @@ impl AnySettings {
         match name.split_once('/') {
             None if name == "mlp" => Ok(Self::Mlp(Settings::default())),
             None if name == "cnn" => Ok(Self::Cnn(CnnSettings::default())),
-            None if name == "lstm" => Err(Error::config("family", "lstm", "lstm/text: the kind of data that it reads")),
+            None if name == "lstm" => Ok(Self::Series(ForecastSettings::default())),
+            Some(("lstm", "series")) => Ok(Self::Series(ForecastSettings::default())),
             Some(("lstm", "text")) => Ok(Self::Text(SequenceSettings::default())),
             Some(("cnn", variant)) => CnnSettings::variant(variant).map(Self::Cnn),
             _ => Err(Error::unknown("family", name, FAMILIES)),
@@ -59,12 +65,11 @@ impl AnySettings {
             Some(Value::String(family)) if family == "mlp" => Ok(Self::Mlp(overlay::over_defaults(&file)?)),
             Some(Value::String(family)) if family == "cnn" => Ok(Self::Cnn(overlay::over_defaults(&file)?)),
             Some(Value::String(family)) if family == "lstm" => match file.remove("kind") {
+                None => Ok(Self::Series(overlay::over_defaults(&file)?)),
+                Some(Value::String(kind)) if kind == "series" => Ok(Self::Series(overlay::over_defaults(&file)?)),
                 Some(Value::String(kind)) if kind == "text" => Ok(Self::Text(overlay::over_defaults(&file)?)),
-                Some(Value::String(other)) => Err(Error::unknown("kind", &other, ["text"])),
-                other => {
-                    let shown = other.map_or("missing".to_string(), |kind| kind.to_string());
-                    Err(Error::config("kind", shown, "`text`"))
-                }
+                Some(Value::String(other)) => Err(Error::unknown("kind", &other, ["series", "text"])),
+                Some(other) => Err(Error::config("kind", other, "`series` or `text`")),
             },
             Some(Value::String(other)) => Err(Error::unknown("family", &other, FAMILIES)),
             Some(other) => Err(Error::config("family", other, "`mlp`, `cnn` or `lstm`")),
@@ -76,6 +81,9 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => overlay::template(settings, TITLE),
             Self::Cnn(settings) => overlay::template(settings, &format!("{TITLE}family = \"cnn\"\n")),
+            Self::Series(settings) => {
+                overlay::template(settings, &format!("{TITLE}family = \"lstm\"\nkind = \"series\"\n"))
+            }
             Self::Text(settings) => {
                 overlay::template(settings, &format!("{TITLE}family = \"lstm\"\nkind = \"text\"\n"))
             }
@@ -90,6 +98,7 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => Ok(Self::Mlp(settings.set(path, value)?)),
             Self::Cnn(settings) => Ok(Self::Cnn(settings.set(path, value)?)),
+            Self::Series(settings) => Ok(Self::Series(settings.set(path, value)?)),
             Self::Text(settings) => Ok(Self::Text(settings.set(path, value)?)),
         }
     }
@@ -102,6 +111,7 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => settings.check(),
             Self::Cnn(settings) => settings.check(),
+            Self::Series(settings) => settings.check(),
             Self::Text(settings) => settings.check(),
         }
     }
@@ -111,6 +121,7 @@ impl AnySettings {
         match self {
             Self::Mlp(_) => "mlp",
             Self::Cnn(_) => "cnn",
+            Self::Series(_) => "lstm",
             Self::Text(_) => "lstm",
         }
     }
@@ -120,6 +131,7 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => &mut settings.train,
             Self::Cnn(settings) => &mut settings.train,
+            Self::Series(settings) => &mut settings.train,
             Self::Text(settings) => &mut settings.train,
         }
     }
@@ -163,6 +175,7 @@ macro_rules! named {
 }
 named!(Settings, Mlp);
 named!(CnnSettings, Cnn);
+named!(ForecastSettings, Series);
 named!(SequenceSettings, Text);
 
 /// An error about a setting of a section, by the whole path.

@@ -15,6 +15,7 @@
 //! | mutual information | entropy - expected entropy: what the passes disagree about (BALD) | nats |
 
 mod classification;
+mod forecast;
 mod language;
 pub mod metrics;
 mod mixture;
@@ -25,6 +26,7 @@ mod stock;
 mod stream;
 
 pub use classification::{ClassPrediction, MultiLabelPrediction};
+pub use forecast::{Baseline, ForecastScores, Judged, crps_of_gaussian, crps_of_sample, naive_mae, quantile_of_sample};
 pub use language::{LanguageErrors, LanguageScores, LanguageTally};
 pub use monte_carlo::{MonteCarlo, Sampling};
 pub use regression::{Interval, RegressionPrediction};

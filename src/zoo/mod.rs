@@ -5,6 +5,7 @@
 mod description;
 mod images;
 mod scores;
+mod series;
 mod table;
 mod text;
 mod weights;
@@ -12,6 +13,7 @@ mod weights;
 pub use description::{MODEL_TOML, Provenance};
 pub use images::{ImageFile, ImageModel, Pictures};
 pub use scores::{Evaluation, Scores};
+pub use series::{Forecast, ForecastEvaluation, Rolling, SeriesData, SeriesFile, SeriesModel};
 pub use table::{Data, Features, Model, ModelFile, Reading, Rows, Scaling, Tau};
 #[cfg(feature = "train")]
 pub(crate) use text::Way;
@@ -122,6 +124,14 @@ impl Entry {
         ImageModel::from_parts(ImageFile::read(self.toml, self.path())?, self.weights, self.path(), device)
     }
 
+    /// The model of series on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_series(&self, device: &Device) -> Result<SeriesModel> {
+        SeriesModel::from_parts(SeriesFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
     /// The model of text on a device.
     ///
     /// # Errors
@@ -151,6 +161,8 @@ pub enum AnyFile {
     Table(ModelFile),
     /// Of pictures.
     Images(ImageFile),
+    /// Of series.
+    Series(SeriesFile),
     /// Of text.
     Text(TextFile),
 }
@@ -165,8 +177,12 @@ impl AnyFile {
             Some("mlp") | None => ModelFile::read(text, path).map(Self::Table),
             Some("cnn") => ImageFile::read(text, path).map(Self::Images),
             Some("lstm") => match description::kind(text, path)?.as_deref() {
-                Some(TextFile::KIND) | None => TextFile::read(text, path).map(Self::Text),
-                Some(other) => Err(description::bad(path)(Error::unknown("kind", other, [TextFile::KIND]).to_string())),
+                Some(SeriesFile::KIND) | None => SeriesFile::read(text, path).map(Self::Series),
+                Some(TextFile::KIND) => TextFile::read(text, path).map(Self::Text),
+                Some(other) => {
+                    let known = [SeriesFile::KIND, TextFile::KIND];
+                    Err(description::bad(path)(Error::unknown("kind", other, known).to_string()))
+                }
             },
             Some(other) => {
                 Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn", "lstm"]).to_string()))
@@ -187,6 +203,7 @@ impl AnyFile {
         match self {
             Self::Table(file) => file.to_toml(),
             Self::Images(file) => file.to_toml(),
+            Self::Series(file) => file.to_toml(),
             Self::Text(file) => file.to_toml(),
         }
     }
@@ -199,6 +216,8 @@ pub enum AnyModel {
     Table(Model),
     /// Of pictures.
     Images(ImageModel),
+    /// Of series.
+    Series(SeriesModel),
     /// Of text.
     Text(TextModel),
 }
@@ -221,6 +240,7 @@ impl AnyModel {
         match self {
             Self::Table(model) => model.save(directory, others),
             Self::Images(model) => model.save(directory, others),
+            Self::Series(model) => model.save(directory, others),
             Self::Text(model) => model.save(directory, others),
         }
     }
@@ -229,6 +249,7 @@ impl AnyModel {
         match file {
             AnyFile::Table(file) => Model::from_parts(file, weights, path, device).map(Self::Table),
             AnyFile::Images(file) => ImageModel::from_parts(file, weights, path, device).map(Self::Images),
+            AnyFile::Series(file) => SeriesModel::from_parts(file, weights, path, device).map(Self::Series),
             AnyFile::Text(file) => TextModel::from_parts(file, weights, path, device).map(Self::Text),
         }
     }

@@ -21,6 +21,9 @@ pub fn run(args: &Args, model: &TextModel, words: &Words, out: &mut dyn Write) -
     if args.ood.is_some() {
         return Err(Usage(format!("--ood is for pictures: {} reads text", args.model)).into());
     }
+    if args.stride.is_some() {
+        return Err(Usage(format!("--stride is for series: {} reads text", args.model)).into());
+    }
     let file = model.file();
     let evaluation = match (&file.target, &file.data.column) {
         (Some(target), _) => of_targets(args, model, target, words)?,

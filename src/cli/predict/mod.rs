@@ -104,6 +104,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match &model {
         AnyModel::Table(model) => table::run(args, model, &mut words, out),
         AnyModel::Images(model) => images::run(args, model, &words, out),
+        AnyModel::Series(_) => Err(Usage(format!("{} forecasts series: say `forecast {0}`", args.model)).into()),
         AnyModel::Text(model) => text::run(args, model, &mut words, out),
     }
 }

@@ -41,6 +41,9 @@ impl Texts {
         if let Some((option, _)) = of_columns.into_iter().find(|(_, said)| *said) {
             return Err(Usage(format!("{option} is for tables of features: this lstm reads texts")).into());
         }
+        if let Some(option) = args.of_series() {
+            return Err(Usage(format!("{option} is for series: this lstm reads texts")).into());
+        }
         let parts = [args.valid.as_deref(), args.test.as_deref()].into_iter().flatten();
         let Some(file) = plain(data) else {
             let Some(column) = &args.text else {
