@@ -37,8 +37,8 @@ pub enum Cell {
     /// A class, by its number.
     Class(usize),
     Number(f64),
-    /// How many, or which.
-    Count(usize),
+    /// A count.
+    Whole(usize),
     List(Vec<String>),
     Nothing,
 }
@@ -91,7 +91,7 @@ impl<'a> Sink<'a> {
             Cell::Text(text) => text.clone(),
             Cell::Class(class) => self.classes[*class].clone(),
             Cell::Number(x) => number(*x),
-            Cell::Count(n) => n.to_string(),
+            Cell::Whole(n) => n.to_string(),
             Cell::List(items) => items.join("; "),
             Cell::Nothing => String::new(),
         };
@@ -107,8 +107,8 @@ impl<'a> Sink<'a> {
                 let value = |cell: &Cell| match cell {
                     Cell::Text(text) => json!(text),
                     Cell::Class(class) => json!(self.classes[*class]),
-                    Cell::Count(n) => json!(n),
                     Cell::Number(x) => json!(significant(*x, 9).parse::<f64>().unwrap_or(*x)),
+                    Cell::Whole(n) => json!(n),
                     Cell::List(items) => json!(items),
                     Cell::Nothing => Value::Null,
                 };

@@ -112,7 +112,7 @@ fn plain(args: &Args, model: &TextModel, words: &mut Words, out: &mut dyn Write)
     let lines: Vec<(u64, &str)> = (1..).zip(file.lines()).collect();
     let done = lines.chunks(BLOCK).try_for_each(|block| {
         let row = |&(line, text): &(u64, &'_ str)| {
-            let passed = [Cell::Count(line as usize), Cell::Text(text.to_string())];
+            let passed = [Cell::Whole(line as usize), Cell::Text(text.to_string())];
             (line, passed.into_iter().take(told.len()).collect::<Vec<_>>())
         };
         let rows = block.iter().map(|of_line| {
@@ -248,7 +248,7 @@ impl Job<'_> {
         };
         let unsure: Vec<String> = reading.most_unsure(UNSURE).iter().map(token).collect();
         let bits = self.model.file().is_of_characters().then(|| number(nll.map(|nll| nll / std::f64::consts::LN_2)));
-        [Cell::Count(reading.tokens.len()), number(nll), number(nll.map(f64::exp))]
+        [Cell::Whole(reading.tokens.len()), number(nll), number(nll.map(f64::exp))]
             .into_iter()
             .chain(bits)
             .chain([number(reading.mean_mutual_information()), Cell::List(unsure)])
