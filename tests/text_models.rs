@@ -406,14 +406,13 @@ fn shakespeare_has_the_scores_that_its_description_and_its_card_claim() {
     let language = Language::of_file(&file, settings).unwrap();
     assert_eq!(&language.vocabulary, model.vocabulary());
     let test = language.parts()[2];
-    // The mean network on all of the test part; the sampled ones on a tenth, to be quick: within four standard errors.
-    let whole = model.evaluate_language("test", test, &MonteCarlo::new(1)).unwrap();
+    // With fewer networks, to be quick: of 8 the likelihood is less than that of 50, by some 1/8 of the mutual information.
+    let whole = model.evaluate_language("test", test, &MonteCarlo::new(8)).unwrap();
     let nll = |scores: Scores| scores.get("nll").unwrap();
     assert!((nll(whole.mean_network) - nll(claimed.mean_network)).abs() < 1e-4);
     assert!((nll(whole.baseline) - nll(claimed.baseline)).abs() < 1e-9);
-    let some = model.evaluate_language("test", &test[..test.len() / 10], &MonteCarlo::new(10)).unwrap().monte_carlo;
-    let error = some.language().unwrap().standard_error.unwrap().nll;
-    assert!((nll(some) - nll(claimed.monte_carlo)).abs() < 4.0 * error, "{some:?}");
+    let more = nll(whole.monte_carlo) - nll(claimed.monte_carlo);
+    assert!((0.0..0.015).contains(&more), "{more}");
 }
 
 #[test]
