@@ -15,7 +15,7 @@ const USES: [(&str, &[&str]); 17] = [
     ("train", &["error", "key", "outputs", "pass", "stochastic"]),
     ("models", &["error", "key", "nn", "outputs", "pass", "rate", "stochastic"]),
     ("uncertainty", &["error", "key", "outputs", "pass", "stochastic"]),
-    ("nn", &["key", "ops", "pass", "rate"]),
+    ("nn", &["error", "key", "ops", "pass", "rate"]),
     ("ops", &[]),
     ("stochastic", &["error", "pass"]),
     ("pass", &["error", "key", "rate"]),

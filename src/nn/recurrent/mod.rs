@@ -7,11 +7,13 @@ mod cell;
 mod direction;
 mod masks;
 mod state;
+mod weights;
 
 pub use cell::{ElmanCell, GruCell, LstmCell, RecurrentCell};
 pub use direction::RecurrentDirection;
 pub use masks::{GateMasks, MaskTime};
 pub use state::RecurrentState;
+pub use weights::BurnLayer;
 
 use std::marker::PhantomData;
 
