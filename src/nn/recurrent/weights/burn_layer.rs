@@ -48,13 +48,13 @@ impl<C: RecurrentCell> Recurrent<C> {
     ///
     /// # Examples
     /// ```
-    /// use burn_zoo::{Key, Pass, nn::{RecurrentConfig, VariationalLstm}};
+    /// use burn_zoo::{Key, Rate, nn::{RecurrentConfig, VariationalLstm}};
     /// # #[cfg(feature = "flex")] {
     /// use burn::{nn::LstmConfig, tensor::Device};
     ///
     /// let device = Device::flex();
     /// let theirs = LstmConfig::new(8, 32, true).init(&device);
-    /// let config = RecurrentConfig::new(8, 32).with_recurrent_rate("0.3".parse()?);
+    /// let config = RecurrentConfig::new(8, 32).with_recurrent_rate(Rate::new(0.3)?);
     /// let ours: VariationalLstm = config.init(&device, Key::new(0)).with_burn(&[theirs])?;
     /// let back: Vec<burn::nn::Lstm> = ours.to_burn()?;
     /// # assert_eq!(back.len(), 1);

@@ -40,10 +40,10 @@ impl<C: RecurrentCell> Recurrent<C> {
     ///
     /// # Examples
     /// ```no_run
-    /// use burn_zoo::{Key, nn::{RecurrentConfig, VariationalLstm}};
+    /// use burn_zoo::{Key, Rate, nn::{RecurrentConfig, VariationalLstm}};
     /// use burn::tensor::Device;
     ///
-    /// let config = RecurrentConfig::new(2, 3).with_bidirectional(true).with_recurrent_rate("0.2".parse()?);
+    /// let config = RecurrentConfig::new(2, 3).with_bidirectional(true).with_recurrent_rate(Rate::new(0.2)?);
     /// let lstm: VariationalLstm = config.init(&Device::default(), Key::new(0)).with_pytorch("model.pt", "lstm.")?;
     /// # let _ = lstm;
     /// # Ok::<(), burn_zoo::Error>(())
