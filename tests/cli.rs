@@ -52,13 +52,14 @@ fn list_says_in_json_what_the_description_claims() {
         let (weights, test, score) = match entry.describe().unwrap() {
             zoo::AnyFile::Table(file) => {
                 assert_eq!(model["target"], file.target.name.as_str());
-                (file.weights, file.test, "rmse")
+                (file.weights, file.test.unwrap().monte_carlo.get("rmse"), "rmse")
             }
-            zoo::AnyFile::Images(file) => (file.weights, file.test, "accuracy"),
+            zoo::AnyFile::Images(file) => (file.weights, file.test.unwrap().monte_carlo.get("accuracy"), "accuracy"),
+            zoo::AnyFile::Series(file) => (file.weights, file.test.unwrap().monte_carlo.mase, "mase"),
         };
         assert_eq!(model["params"], weights.params);
         assert_eq!(model["bytes"], weights.bytes);
-        assert_eq!(model["test"][score], test.unwrap().monte_carlo.get(score).unwrap());
+        assert_eq!(model["test"][score], test.unwrap());
     }
 }
 
@@ -466,7 +467,7 @@ fn a_command_that_is_none_is_told_the_nearest_or_all() {
         here(),
         &[],
         2,
-        "no command: expected one of list, show, config, check, train, predict, evaluate, devices, completions (burn-zoo --help)",
+        "no command: expected one of list, show, config, check, train, predict, evaluate, forecast, devices, completions (burn-zoo --help)",
     );
     refused(here(), &["predcit"], 2, "unrecognized subcommand 'predcit'; a similar subcommand exists: 'predict'");
 }
@@ -565,7 +566,7 @@ fn a_training_that_cannot_be_made_says_why_before_it_begins() {
         (
             "mpl --data wine-red --out o",
             2,
-            "unknown family `mpl`: expected one of `mlp`, `cnn` (nor is it a file with settings, .toml)".to_string(),
+            "unknown family `mpl`: expected one of `mlp`, `cnn`, `lstm` (nor is it a file with settings, .toml)".to_string(),
         ),
         (
             "mlp --data wine-red --out o --target qualty",

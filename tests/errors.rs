@@ -52,6 +52,7 @@ fn files(at: &Path) {
     fs::write(at.join("not.toml"), "epochs: 3\n").unwrap();
     fs::write(at.join("page.png"), "\u{89}PNG\r\n").unwrap();
     pictures(at);
+    series(at);
     let trained = burn_zoo(
         at,
         &[
@@ -90,6 +91,30 @@ fn files(at: &Path) {
     fs::create_dir(at.join("half.unfinished")).unwrap();
     fs::create_dir(at.join("foreign")).unwrap();
     fs::write(at.join("foreign/model.toml"), "name = \"something else\"\n").unwrap();
+}
+
+/// Tables of days, and a model of a series.
+fn series(at: &Path) {
+    let day = |i: usize| format!("2024-{:02}-{:02},{}", 1 + i / 31, 1 + i % 31, i % 7);
+    let days: Vec<String> = (0..40).map(day).collect();
+    let file = |name: &str, rows: Vec<String>| {
+        fs::write(at.join(name), format!("day,y\n{}\n", rows.join("\n"))).unwrap();
+    };
+    let with = |row: &str| [&days[..], &[row.to_string()]].concat();
+    file("days.csv", days.clone());
+    file("days-twice.csv", with("2024-02-03,9"));
+    file("days-gap.csv", [&days[..20], &days[21..]].concat());
+    file("days-bad.csv", with("2024-02-30,9"));
+    file("days-inf.csv", with("2024-02-10,inf"));
+    file("days-hole.csv", days.iter().map(|row| row.replace("2024-01-20,5", "2024-01-20,")).collect());
+    let noon = |row: &String| row.replace(',', " 00:00,");
+    file(
+        "days-between.csv",
+        with("2024-01-20 06:00,9").iter().map(|row| if row.contains(':') { row.clone() } else { noon(row) }).collect(),
+    );
+    let small = ["--set", "train.epochs=1", "--set", "model.hidden=4"];
+    let trained = burn_zoo(at, &[&["train", "lstm", "--data", "airline", "--out", "air", "-q"][..], &small].concat());
+    assert_eq!(trained.code, Some(0), "{}", trained.err);
 }
 
 /// Folders of pictures of 12 x 12, and a model of them.
@@ -187,6 +212,7 @@ fn every_row_of_the_table_is_what_happens() {
         "damaged",
         "empty",
         "pics",
+        "air",
     ];
     for entry in fs::read_dir(at).unwrap() {
         let entry = entry.unwrap();

@@ -235,7 +235,7 @@ fn a_description_or_weights_that_do_not_hold_are_refused_for_what_is_wrong_in_th
             "schema = 1",
             "schema 1, of an older version of burn-zoo: train it again (this version reads schema 2)",
         ),
-        ("family = \"cnn\"", "family = \"cmm\"", "unknown family `cmm`: expected one of `mlp`, `cnn`"),
+        ("family = \"cnn\"", "family = \"cmm\"", "unknown family `cmm`: expected one of `mlp`, `cnn`, `lstm`"),
         ("family = \"cnn\"", "family = \"mlp\"", "not a model of this version: "),
         ("mask_scheme = 1", "mask_scheme = 2", "mask scheme 2: this version draws by mask scheme 1"),
         ("\"c0\", ", "", "2 classes for a classifier of 3 classes"),
@@ -290,6 +290,7 @@ fn models_of_the_zoo_are_opened_by_their_family() {
         match (entry.describe().unwrap(), opened) {
             (AnyFile::Table(file), AnyModel::Table(model)) => assert_eq!(&file, model.file()),
             (AnyFile::Images(file), AnyModel::Images(model)) => assert_eq!(&file, model.file()),
+            (AnyFile::Series(file), AnyModel::Series(model)) => assert_eq!(&file, model.file()),
             _ => panic!("{}: a description of another family", entry.name),
         }
     }

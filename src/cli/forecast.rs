@@ -137,7 +137,7 @@ impl Job<'_> {
         let series = &self.panel.series()[origin.series];
         let time = Cell::Text(self.panel.stamp(origin.series, origin.at + step));
         let group = series.group().iter().cloned().map(Cell::Text);
-        [time].into_iter().chain(group).chain([Cell::Number((step + 1) as f64)]).collect()
+        [time].into_iter().chain(group).chain([Cell::Whole(step + 1)]).collect()
     }
 
     /// Of each target; of several, with its name behind.
@@ -188,7 +188,7 @@ impl Job<'_> {
         for (number, path) in (1..).zip(paths) {
             for (&origin, values) in self.origins.iter().zip(path) {
                 for (step, values) in values.chunks(targets).enumerate() {
-                    let head = [Cell::Number(f64::from(number))].into_iter().chain(self.head_cells(origin, step));
+                    let head = [Cell::Whole(number)].into_iter().chain(self.head_cells(origin, step));
                     sink.write(&head.chain(values.iter().copied().map(Cell::Number)).collect::<Vec<_>>())?;
                 }
             }

@@ -37,6 +37,8 @@ pub enum Cell {
     /// A class, by its number.
     Class(usize),
     Number(f64),
+    /// A count.
+    Whole(usize),
     List(Vec<String>),
     Nothing,
 }
@@ -89,6 +91,7 @@ impl<'a> Sink<'a> {
             Cell::Text(text) => text.clone(),
             Cell::Class(class) => self.classes[*class].clone(),
             Cell::Number(x) => number(*x),
+            Cell::Whole(n) => n.to_string(),
             Cell::List(items) => items.join("; "),
             Cell::Nothing => String::new(),
         };
@@ -105,6 +108,7 @@ impl<'a> Sink<'a> {
                     Cell::Text(text) => json!(text),
                     Cell::Class(class) => json!(self.classes[*class]),
                     Cell::Number(x) => json!(significant(*x, 9).parse::<f64>().unwrap_or(*x)),
+                    Cell::Whole(n) => json!(n),
                     Cell::List(items) => json!(items),
                     Cell::Nothing => Value::Null,
                 };

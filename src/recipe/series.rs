@@ -120,6 +120,7 @@ impl PreparedSeries {
             family: "lstm".to_string(),
             kind: SeriesFile::KIND.to_string(),
             mask_scheme: MASK_SCHEME,
+            correlation: 0.0,
             provenance: Provenance {
                 command: origin.command,
                 version: env!("CARGO_PKG_VERSION").to_string(),
@@ -144,10 +145,7 @@ impl PreparedSeries {
             test: None,
         };
         let monte_carlo = MonteCarlo::new(PASSES);
-        let mut model = SeriesModel::new(file, trained.model, device);
-        let tau = model.fit_tau(&windows, &monte_carlo)?;
-        let file = SeriesFile { tau, ..model.file().clone() };
-        model = model.described(file);
+        let model = SeriesModel::new(file, trained.model, device).with_noise(&windows, &monte_carlo)?;
         let test = model.evaluate(&windows, Part::Test, 1, &monte_carlo, INTERVAL)?.all;
         let file = SeriesFile { test: Some(test), ..model.file().clone() };
         Ok(Outcome { model: model.described(file), curve: trained.curve, split: self.split })

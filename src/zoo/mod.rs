@@ -36,7 +36,7 @@ pub struct Entry {
     card: &'static str,
 }
 
-const ENTRIES: [Entry; 3] = [
+const ENTRIES: [Entry; 4] = [
     Entry {
         name: "cnn/digits",
         toml: include_str!("../../models/cnn/digits.toml"),
@@ -48,6 +48,12 @@ const ENTRIES: [Entry; 3] = [
         toml: include_str!("../../models/cnn/fashion-mnist.toml"),
         weights: include_bytes!("../../models/cnn/fashion-mnist.safetensors"),
         card: include_str!("../../models/cnn/README.md"),
+    },
+    Entry {
+        name: "lstm/airline",
+        toml: include_str!("../../models/lstm/airline.toml"),
+        weights: include_bytes!("../../models/lstm/airline.safetensors"),
+        card: include_str!("../../models/lstm/README.md"),
     },
     Entry {
         name: "mlp/wine-red",

@@ -30,6 +30,9 @@ pub struct SeriesFile {
     pub kind: String,
     /// The rule by which keys become masks.
     pub mask_scheme: u32,
+    /// How much of a step's noise goes on into the next, fitted on the validation part: between -1 and 1. Sampled paths have it; the law of a single step does
+    /// not depend on it, unless differences add it up.
+    pub correlation: f64,
     /// Where the model is from.
     pub provenance: Provenance,
     /// What it was trained on.
@@ -156,6 +159,9 @@ impl Description for SeriesFile {
             (None, Noise::Constant) => return Err("no tau for constant noise".to_string()),
             (Some(_), Noise::Predicted) => return Err("a tau for predicted noise".to_string()),
             _ => {}
+        }
+        if !(-1.0..=1.0).contains(&self.correlation) {
+            return Err(format!("the correlation is {}: expected -1 to 1", self.correlation));
         }
         let taus = || self.tau.iter().flat_map(|tau| [&tau.monte_carlo, &tau.mean_network]);
         if let Some(tau) = taus().find(|tau| tau.len() != targets) {

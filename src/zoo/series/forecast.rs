@@ -170,9 +170,9 @@ impl Forecast {
     }
 }
 
-/// Mean and variance (divided by n).
+/// Mean and variance (divided by n); of equals exactly they and 0.
 fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().map(|x| x / n).sum::<f64>();
+    let (n, first) = (values.len() as f64, values[0]);
+    let mean = first + values.iter().map(|x| (x - first) / n).sum::<f64>();
     (mean, values.iter().map(|x| (x - mean).powi(2) / n).sum())
 }

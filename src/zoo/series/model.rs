@@ -15,12 +15,17 @@ use crate::{
     },
     error::{Error, Result},
     key::Key,
-    models::{Lstm, Noise},
+    models::Lstm,
     outputs::{Gaussian, Point},
     pass::Pass,
     stochastic::{Predictive, Samples, Stochastic},
     uncertainty::{Baseline, ForecastScores, Judged, MonteCarlo, RegressionPrediction, crps_of_gaussian},
     zoo::weights::{self, Precision, Weights},
+};
+#[cfg(feature = "train")]
+use crate::{
+    models::{Noise, Task},
+    zoo::Tau,
 };
 
 /// A trained model with its preprocessing: tables of series in, forecasts with their uncertainty out.
@@ -29,6 +34,15 @@ pub struct SeriesModel {
     file: SeriesFile,
     lstm: Lstm,
     device: Device,
+}
+
+/// A path, on the model's scale.
+#[derive(Clone, Debug, Default)]
+struct Walk {
+    /// `[steps, targets]`
+    z: Vec<f32>,
+    /// The noise of each target at the last step, in standard deviations.
+    errors: Vec<f64>,
 }
 
 /// How good forecasts are from many origins, in all and at each step of the horizon.
@@ -295,31 +309,44 @@ impl SeriesModel {
             let key = noise_key.fold(pass as u64).fold(draw as u64).fold(origin.series as u64).fold(origin.at as u64);
             key.fold(block_number as u64).normal(0, 1, block)
         };
-        let step = |output: &[f32], z: &[f32]| -> Vec<f32> {
-            let sd = |at: usize| match tau {
-                Some(tau) => tau[at].sqrt().recip(),
-                None => (0.5 * f64::from(output[block + at])).exp(),
-            };
-            (0..block).map(|at| (f64::from(output[at]) + sd(at) * f64::from(z[at])) as f32).collect()
+        let (rho, targets) = (self.file.correlation, windows.shape().targets);
+        let go_on = |walk: &mut Walk, output: &[f32], noise: &[f32]| {
+            for at in 0..block {
+                let (u, target) = (f64::from(noise[at]), at % targets);
+                // A step's noise is a part of the one before, and for the rest its own: its variance is 1 all the same.
+                match walk.errors.get_mut(target) {
+                    Some(error) => *error = rho * *error + (1.0 - rho * rho).sqrt() * u,
+                    None => walk.errors.push(u),
+                }
+                let sd = match tau {
+                    Some(tau) => tau[at].sqrt().recip(),
+                    None => (0.5 * f64::from(output[block + at])).exp(),
+                };
+                walk.z.push((f64::from(output[at]) + sd * walk.errors[target]) as f32);
+            }
         };
         let first = self.outputs(windows, origins, networks)?;
-        let mut paths: Vec<Vec<Vec<f32>>> = Vec::with_capacity(passes * draws);
+        let mut paths: Vec<Vec<Walk>> = Vec::with_capacity(passes * draws);
         for pass in 0..passes {
             for draw in 0..draws {
-                let of = |(row, &origin): (usize, &Origin)| step(first.row(pass, row), &noise(pass, draw, origin, 0));
+                let of = |(row, &origin): (usize, &Origin)| {
+                    let mut walk = Walk::default();
+                    go_on(&mut walk, first.row(pass, row), &noise(pass, draw, origin, 0));
+                    walk
+                };
                 paths.push(origins.iter().enumerate().map(of).collect());
             }
         }
         let mut number = 0;
-        while paths[0][0].len() < width {
+        while paths[0][0].z.len() < width {
             number += 1;
             let each = draws * origins.len();
             for passes in (0..passes).collect::<Vec<_>>().chunks((ROWS / each).max(1)) {
                 let range = passes[0] * draws..(passes[passes.len() - 1] + 1) * draws;
                 let mut inputs = Vec::with_capacity(range.len() * origins.len() * windows.shape().d_input());
                 for path in &paths[range.clone()] {
-                    for (so_far, &origin) in path.iter().zip(origins) {
-                        inputs.extend(windows.input_after(origin, so_far)?);
+                    for (walk, &origin) in path.iter().zip(origins) {
+                        inputs.extend(windows.input_after(origin, &walk.z)?);
                     }
                 }
                 let tensor = self.tensor(inputs, windows.shape().d_input());
@@ -333,38 +360,46 @@ impl SeriesModel {
                 let output = self.numbers(output, each)?;
                 let mut rows = output.chunks(output_width);
                 for (at, path) in range.clone().zip(&mut paths[range]) {
-                    for (so_far, &origin) in path.iter_mut().zip(origins) {
+                    for (walk, &origin) in path.iter_mut().zip(origins) {
                         let row = rows.next().expect("a row for each path and origin");
-                        so_far.extend(step(row, &noise(at / draws, at % draws, origin, number)));
+                        go_on(walk, row, &noise(at / draws, at % draws, origin, number));
                     }
                 }
             }
         }
-        let back = |(so_far, &origin): (&Vec<f32>, &Origin)| {
-            let path: Vec<f64> = so_far[..width].iter().map(|&z| f64::from(z)).collect();
+        let back = |(walk, &origin): (&Walk, &Origin)| {
+            let path: Vec<f64> = walk.z[..width].iter().map(|&z| f64::from(z)).collect();
             windows.invert(origin, &path)
         };
         Ok(paths.iter().map(|path| path.iter().zip(origins).map(back).collect()).collect())
     }
 
-    /// The precision of the noise at each step of the horizon that makes the validation part most likely, if the model does not predict it: of many sampled
-    /// networks, and of the mean network. Series that never change do not count.
+    /// The model with the noise of the data as the validation part shows it: its precision at each step of the horizon, if the model does not predict it, of
+    /// many sampled networks and of the mean network; and how much of it goes on into the next step. Series that never change do not count.
     #[cfg(feature = "train")]
-    pub(crate) fn fit_tau(&self, windows: &Windows, monte_carlo: &MonteCarlo) -> Result<Option<super::super::Tau>> {
-        if !matches!(self.file.model.task, crate::models::Task::Regression { noise: Noise::Constant, .. }) {
-            return Ok(None);
-        }
+    pub(crate) fn with_noise(self, windows: &Windows, monte_carlo: &MonteCarlo) -> Result<Self> {
+        let constant = matches!(self.file.model.task, Task::Regression { noise: Noise::Constant, .. });
         let block = windows.shape().d_target();
         let mut origins = windows.origins(Part::Valid);
         origins.retain(|origin| !windows.scale(*origin).constant.contains(&true));
         if origins.is_empty() {
             // Nothing ever changed: there is no noise to fit, and the way back adds none.
-            return Ok(Some(super::super::Tau { monte_carlo: vec![1.0; block], mean_network: vec![1.0; block] }));
+            let tau = constant.then(|| Tau { monte_carlo: vec![1.0; block], mean_network: vec![1.0; block] });
+            return Ok(Self { file: SeriesFile { tau, ..self.file }, ..self });
         }
         let targets: Vec<f64> = origins.iter().flat_map(|&origin| windows.target(origin)).map(f64::from).collect();
         let networks: Vec<Key> = (0..monte_carlo.passes()).map(|pass| monte_carlo.key(pass)).collect();
-        let fit = |networks| Point::summarise((), self.outputs(windows, &origins, networks)?)?.fit_tau(&targets);
-        Ok(Some(super::super::Tau { monte_carlo: fit(Some(&networks))?, mean_network: fit(None)? }))
+        let sampled = self.outputs(windows, &origins, Some(&networks))?;
+        let tau = match constant {
+            true => Some(Tau {
+                monte_carlo: Point::summarise((), sampled.clone())?.fit_tau(&targets)?,
+                mean_network: Point::summarise((), self.outputs(windows, &origins, None)?)?.fit_tau(&targets)?,
+            }),
+            false => None,
+        };
+        let sds = tau.as_ref().map(|tau| tau.monte_carlo.iter().map(|tau| tau.sqrt().recip()).collect::<Vec<f64>>());
+        let correlation = correlation(&sampled, &targets, sds.as_deref(), windows.shape().targets);
+        Ok(Self { file: SeriesFile { tau, correlation, ..self.file }, ..self })
     }
 
     /// The scores of forecasts of the horizon from all origins of a part, so many steps apart: of many sampled networks, of the mean network, and of two
@@ -450,6 +485,33 @@ impl SeriesModel {
         Ok((0..forecast.steps()).map(|step| (step * targets..(step + 1) * targets).map(one).collect()).collect())
     }
 }
+
+/// How much of the noise of a step goes on into the next, over all networks and rows: the share that makes the squares least.
+#[cfg(feature = "train")]
+fn correlation(sampled: &Samples, targets: &[f64], sds: Option<&[f64]>, width: usize) -> f64 {
+    let [passes, rows, _] = sampled.dims();
+    let block = targets.len() / rows;
+    let (mut products, mut squares) = (0.0, 0.0);
+    for pass in 0..passes {
+        for row in 0..rows {
+            let output = sampled.row(pass, row);
+            let error = |at: usize| {
+                let sd = sds.map_or_else(|| (0.5 * f64::from(output[block + at])).exp(), |sds| sds[at]);
+                (targets[row * block + at] - f64::from(output[at])) / sd
+            };
+            let errors: Vec<f64> = (0..block).map(error).collect();
+            for (before, after) in errors.iter().zip(errors.iter().skip(width)) {
+                products += before * after;
+                squares += 0.5 * (before * before + after * after);
+            }
+        }
+    }
+    if squares > 0.0 { (products / squares).clamp(-MOST_CORRELATED, MOST_CORRELATED) } else { 0.0 }
+}
+
+/// More is a constant, of which a few windows are no evidence.
+#[cfg(feature = "train")]
+const MOST_CORRELATED: f64 = 0.95;
 
 /// The scale of errors of a series, if it has one.
 fn naive_mae(windows: &Windows, origin: Origin, target: usize) -> Option<f64> {
