@@ -170,11 +170,14 @@ fn of_text(name: &str, file: &TextFile, out: &mut dyn Write) -> Result<()> {
     };
     let column = data.column.as_ref().map_or(String::new(), |column| format!("column `{column}` of "));
     writeln!(out, "{name}: predicts {predicts} from texts in {column}{}", data.names.join(", "))?;
-    writeln!(out, "task      {}", model.task)?;
+    let kind = if file.is_of_characters() { "characters" } else { "words" };
+    match file.is_language() {
+        true => writeln!(out, "task      a predictor of the next of {} {kind}", file.vocabulary.len())?,
+        false => writeln!(out, "task      {}", model.task)?,
+    }
     if let Some(target) = file.target.as_ref().filter(|target| target.is_classes()) {
         writeln!(out, "classes   {}", target.classes.join(", "))?;
     }
-    let kind = if file.is_of_characters() { "characters" } else { "words" };
     writeln!(out, "tokens    {} {kind}, the special ones included", file.vocabulary.len())?;
     let plural = if model.layers == 1 { "" } else { "s" };
     let both = if model.bidirectional { ", from both ends" } else { "" };

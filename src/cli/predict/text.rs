@@ -5,7 +5,10 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use burn_zoo::{
     Error,
-    data::{read::Record, text::Empty},
+    data::{
+        read::Record,
+        text::{Empty, Token},
+    },
     models::{Noise, Task},
     zoo::{TextModel, TextReading},
 };
@@ -109,7 +112,7 @@ fn plain(args: &Args, model: &TextModel, words: &mut Words, out: &mut dyn Write)
     let lines: Vec<(u64, &str)> = (1..).zip(file.lines()).collect();
     let done = lines.chunks(BLOCK).try_for_each(|block| {
         let row = |&(line, text): &(u64, &'_ str)| {
-            let passed = [Cell::Number(line as f64), Cell::Text(text.to_string())];
+            let passed = [Cell::Whole(line as usize), Cell::Text(text.to_string())];
             (line, passed.into_iter().take(told.len()).collect::<Vec<_>>())
         };
         let rows = block.iter().map(|of_line| {
@@ -239,13 +242,13 @@ impl Job<'_> {
     fn of_language(&self, reading: &TextReading) -> Vec<Cell> {
         let number = |x: Option<f64>| x.map_or(Cell::Nothing, Cell::Number);
         let nll = reading.nll();
-        let token = |at: &usize| {
-            let token = self.model.vocabulary().token(reading.tokens[*at]).expect("it was encoded").to_string();
-            format!("{} {}", at + 1, if token.trim().is_empty() { token.escape_debug().to_string() } else { token })
+        let token = |at: &usize| match self.model.vocabulary().token(reading.tokens[*at]).expect("it was encoded") {
+            Token::Text(text) => format!("{} {text:?}", at + 1),
+            special => format!("{} {special}", at + 1),
         };
         let unsure: Vec<String> = reading.most_unsure(UNSURE).iter().map(token).collect();
         let bits = self.model.file().is_of_characters().then(|| number(nll.map(|nll| nll / std::f64::consts::LN_2)));
-        [Cell::Number(reading.tokens.len() as f64), number(nll), number(nll.map(f64::exp))]
+        [Cell::Whole(reading.tokens.len()), number(nll), number(nll.map(f64::exp))]
             .into_iter()
             .chain(bits)
             .chain([number(reading.mean_mutual_information()), Cell::List(unsure)])

@@ -74,7 +74,7 @@ impl TextModel {
         self.check_language()?;
         let settings = &self.file.data.settings;
         let streams = settings.streams.min(tokens.len() / 2).max(1);
-        let streams = Streams::of(place, tokens, streams, settings.window)?;
+        let streams = Streams::of(place, tokens, streams, settings.window.min(tokens.len().max(1)))?;
         let counts: Vec<f64> = self.file.data.counts.iter().map(|&count| count as f64 + 1.0).collect();
         let mut baseline = LanguageTally::default();
         for batch in 0..streams.batches() {
@@ -126,12 +126,13 @@ impl TextModel {
         self.check_language()?;
         let (way, window) = (Way::Sampled(monte_carlo), self.file.data.settings.window);
         for (block, texts) in texts.chunks(TEXTS).enumerate() {
-            let (rows, steps) = (texts.len(), self.steps_at_once(way, texts.len()).min(window));
+            let rows = texts.len();
             // What is read, and what stands behind each token of that.
             let (read, targets): (Vec<Vec<u32>>, Vec<Vec<u32>>) = texts.iter().map(|text| self.context(text)).unzip();
             let mut readings = vec![TextReading::default(); rows];
             let mut networks = self.networks(way);
             let longest = targets.iter().map(Vec::len).max().unwrap_or(0);
+            let steps = self.steps_at_once(way, rows).min(window).min(longest.max(1));
             for first in (0..longest).step_by(steps) {
                 let token = |row: usize, at: usize| read[row].get(at).map_or(-1.0, |&token| token as f32);
                 let tokens: Vec<f32> = (0..rows)
