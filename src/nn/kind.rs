@@ -224,7 +224,7 @@ impl MapDropout {
     pub fn conv2d(&self, conv: &Conv2d, x: Tensor<4>, pass: &Pass<'_>) -> Tensor<4> {
         match self {
             Self::DropConnect(dropout) => dropout.conv2d(conv, x, pass),
-            _ => conv.forward(x),
+            _ => convolution::conv2d(conv, x),
         }
     }
 
