@@ -58,6 +58,6 @@ fn of_api(api: wgpu::Backend) -> Vec<wgpu::AdapterInfo> {
         backends: api.into(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    let found = pollster::block_on(instance.enumerate_adapters(api.into()));
+    let found = futures_lite::future::block_on(instance.enumerate_adapters(api.into()));
     found.iter().map(wgpu::Adapter::get_info).collect()
 }
