@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
-use burn_zoo::zoo::{self, AnyFile, Evaluation, Weights};
+use burn_zoo::zoo::{self, AnyFile, Weights};
+
+use serde_json::{Value, json};
 
 use super::{Listing, numbers::fixed, write_columns};
 
@@ -27,16 +29,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         let models: Vec<_> = about
             .iter()
             .map(|about| {
-                serde_json::json!({
+                json!({
                     "name": about.name, "data": about.data, "target": about.target,
                     "params": about.weights.params, "bytes": about.weights.bytes,
-                    "test": about.test.map(|test| test.monte_carlo),
+                    "test": about.test,
                 })
             })
             .collect();
-        return Ok(writeln!(out, "{}", serde_json::json!({ "schema": 1, "models": models }))?);
+        return Ok(writeln!(out, "{}", json!({ "schema": 1, "models": models }))?);
     }
-    let score = |about: &About, name: &str| about.test.and_then(|test| test.monte_carlo.get(name));
+    let score = |about: &About, name: &str| about.test.as_ref().and_then(|test| test.get(name)?.as_f64());
     let told = |name: &&str| about.iter().any(|about| score(about, name).is_some());
     let scores: Vec<&str> = SCORES.into_iter().filter(told).collect();
     let row = |about: &About| {
@@ -51,7 +53,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// The scores that are listed, where a model has them.
-const SCORES: [&str; 4] = ["rmse", "coverage", "accuracy", "ece"];
+const SCORES: [&str; 6] = ["rmse", "mase", "coverage", "accuracy", "ece", "bits_per_character"];
 
 /// What is told of a model.
 struct About {
@@ -59,7 +61,8 @@ struct About {
     data: Vec<String>,
     target: String,
     weights: Weights,
-    test: Option<Evaluation>,
+    /// The scores of Monte Carlo, by name.
+    test: Option<Value>,
 }
 
 impl About {
@@ -70,14 +73,31 @@ impl About {
                 data: file.data.names.clone(),
                 target: file.target.name.clone(),
                 weights: file.weights.clone(),
-                test: file.test,
+                test: file.test.map(|test| json!(test.monte_carlo)),
+            },
+            AnyFile::Text(file) => Self {
+                name,
+                data: file.data.names.clone(),
+                target: match &file.target {
+                    Some(target) => target.name.clone(),
+                    None => format!("next of {} tokens", file.vocabulary.len()),
+                },
+                weights: file.weights.clone(),
+                test: file.test.map(|test| json!(test.monte_carlo)),
             },
             AnyFile::Images(file) => Self {
                 name,
                 data: vec![file.data.source.clone()],
                 target: format!("{} classes", file.classes.len()),
                 weights: file.weights.clone(),
-                test: file.test,
+                test: file.test.map(|test| json!(test.monte_carlo)),
+            },
+            AnyFile::Series(file) => Self {
+                name,
+                data: vec![file.data.name.clone()],
+                target: file.series.targets.join(","),
+                weights: file.weights.clone(),
+                test: file.test.map(|test| json!(test.monte_carlo)),
             },
         }
     }

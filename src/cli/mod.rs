@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod devices;
 mod evaluate;
+mod forecast;
 mod list;
 mod notes;
 mod numbers;
@@ -15,6 +16,7 @@ mod records;
 mod sampling;
 mod show;
 mod tables;
+mod texts;
 mod train;
 
 use std::{
@@ -47,6 +49,7 @@ enum Command {
     Train(train::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
+    Forecast(forecast::Args),
     Devices(devices::Args),
     Completions(completions::Args),
 }
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, &mut out),
         Command::Predict(args) => predict::run(&args, &mut out),
         Command::Evaluate(args) => evaluate::run(&args, &mut out),
+        Command::Forecast(args) => forecast::run(&args, &mut out),
         Command::Devices(args) => devices::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
     };

@@ -14,6 +14,7 @@ use super::{
     numbers::{fixed, significant},
     one_line,
     predict::Args,
+    sampling::Sampling,
 };
 
 /// How records are written.
@@ -54,20 +55,32 @@ pub struct Sink<'a> {
 impl<'a> Sink<'a> {
     /// Begins with what stands before the first record.
     pub fn new(args: &Args, names: &'a [String], classes: &'a [String], out: &'a mut dyn Write) -> Result<Self> {
-        match args.format {
+        Self::of(args.format, &args.model, &args.sampling, names, classes, out)
+    }
+
+    /// The same of any command.
+    pub fn of(
+        format: Format,
+        model: &str,
+        sampling: &Sampling,
+        names: &'a [String],
+        classes: &'a [String],
+        out: &'a mut dyn Write,
+    ) -> Result<Self> {
+        match format {
             Format::Csv => csv_line(out, names.iter().map(String::as_str))?,
             Format::Json => {
-                let model = Value::from(args.model.as_str());
+                let model = Value::from(model);
                 write!(
                     out,
                     "{{\"schema\":1,\"model\":{model},\"passes\":{},\"seed\":{},\"rows\":[",
-                    args.sampling.passes, args.sampling.seed
+                    sampling.passes, sampling.seed
                 )?;
             }
             Format::Table | Format::Jsonl => {}
         }
         let table = Aligned::new(names);
-        Ok(Self { out, names, classes, format: args.format, started: false, table, block: Vec::new() })
+        Ok(Self { out, names, classes, format, started: false, table, block: Vec::new() })
     }
 
     /// One record.

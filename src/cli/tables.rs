@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use burn_zoo::data::{self, Frame};
+use burn_zoo::data::{self, Frame, series};
 
 use super::{Usage, reading::Reading};
 
@@ -28,6 +28,23 @@ impl Source {
             let frame = Frame::of(name, &built_in.table());
             return Ok(Self { frame, sha256: built_in.sha256() });
         }
+        Self::of_file(name, reading, missing, || {
+            data::find(name).err().map_or(String::new(), |error| error.to_string())
+        })
+    }
+
+    /// The same of series: those that come with burn-zoo are others.
+    pub fn read_series(name: &str, reading: &Reading, missing: &[String]) -> Result<Self> {
+        if let Ok(built_in) = series::find(name) {
+            return Ok(Self { frame: built_in.frame(), sha256: built_in.sha256() });
+        }
+        Self::of_file(name, reading, missing, || {
+            series::find(name).err().map_or(String::new(), |error| error.to_string())
+        })
+    }
+
+    /// Reads a file, or standard input for `-`; `unknown` says that nothing built in has its name.
+    fn of_file(name: &str, reading: &Reading, missing: &[String], unknown: impl Fn() -> String) -> Result<Self> {
         let shown = shown(name);
         let mut bytes = Vec::new();
         match name {
@@ -35,8 +52,7 @@ impl Source {
             file => match fs::read(file) {
                 Ok(read) => bytes = read,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.contains(['/', '.']) => {
-                    let known = data::find(name).err().map_or(String::new(), |error| error.to_string());
-                    return Err(Usage(format!("{name}: no such file, and {known}")).into());
+                    return Err(Usage(format!("{name}: no such file, and {}", unknown())).into());
                 }
                 Err(error) => return Err(error).context(shown.to_string()),
             },

@@ -186,6 +186,11 @@ impl Frame {
         &self.file(row).dialect
     }
 
+    /// The line of a row in its file.
+    pub fn line(&self, row: usize) -> u64 {
+        self.lines[row]
+    }
+
     /// The file and the line of a row, for messages.
     pub fn place(&self, row: usize) -> String {
         format!("{}, line {}", self.file(row).name, self.lines[row])

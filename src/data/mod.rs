@@ -1,4 +1,4 @@
-//! Data: tables and pictures, what their columns are, splits, scaling.
+//! Data: tables, pictures, series and texts, what their columns are, splits, scaling.
 
 mod date;
 mod frame;
@@ -7,10 +7,12 @@ mod infer;
 pub mod read;
 mod scaler;
 mod schema;
+pub mod series;
 mod settings;
 mod split;
 mod table;
 mod target;
+pub mod text;
 
 pub use frame::Frame;
 #[cfg(feature = "train")]

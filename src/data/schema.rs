@@ -98,7 +98,6 @@ pub enum Column {
 }
 
 /// How a feature is scaled.
-#[cfg(feature = "train")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
     /// To mean 0 and standard deviation 1.
@@ -188,7 +187,6 @@ impl Schema {
         self.columns.iter().flat_map(Column::features).collect()
     }
 
-    #[cfg(feature = "train")]
     pub(crate) fn scales(&self) -> impl Iterator<Item = Scale> {
         self.columns.iter().flat_map(Column::scales)
     }
@@ -327,7 +325,6 @@ impl Column {
         features
     }
 
-    #[cfg(feature = "train")]
     fn scales(&self) -> Vec<Scale> {
         let mut scales = vec![Scale::Centred; self.width()];
         match self {

@@ -249,7 +249,9 @@ impl LstmConfig {
         self.check().unwrap_or_else(|error| panic!("{error}"));
         let recurrent = self.recurrent();
         let embedding = match self.input {
-            SequenceInput::Words { vocabulary, embedding } => Some(self.embedding([vocabulary, embedding], device, init_key)),
+            SequenceInput::Words { vocabulary, embedding } => {
+                Some(self.embedding([vocabulary, embedding], device, init_key))
+            }
             SequenceInput::Numbers { .. } => None,
         };
         let output = || LinearConfig::new(self.d_head(), self.task.d_output()).init(device);
@@ -259,9 +261,9 @@ impl LstmConfig {
             lstm: recurrent.init(device, init_key.fold_str("lstm")),
             output_dropout: Dropout::new(self.output_rate),
             output: (!self.tied).then(|| init_weights(output(), init_key.fold_str("output"))),
-            output_bias: self.tied.then(|| {
-                Param::from_data(TensorData::zeros::<f32, _>([self.task.d_output()]), device)
-            }),
+            output_bias: self
+                .tied
+                .then(|| Param::from_data(TensorData::zeros::<f32, _>([self.task.d_output()]), device)),
             input: self.input,
             task: self.task,
         }
@@ -302,7 +304,11 @@ impl Lstm {
         let (x, active, known) = match self.input {
             SequenceInput::Numbers { features, known } => {
                 let steps = width.saturating_sub(known) / features;
-                assert!(steps > 0 && steps * features + known == width, "rows of {width} numbers, for {:?}", self.input);
+                assert!(
+                    steps > 0 && steps * features + known == width,
+                    "rows of {width} numbers, for {:?}",
+                    self.input
+                );
                 let of_steps = x.clone().narrow(1, 0, steps * features).reshape([rows, steps, features]);
                 let known = (known > 0).then(|| x.narrow(1, steps * features, known));
                 (of_steps, None, known)

@@ -38,6 +38,19 @@ pub struct Origin {
     pub device: String,
 }
 
+impl Origin {
+    /// Data that come with this crate.
+    pub fn of_built_in(name: &str, sha256: String, command: &str, device: &str) -> Self {
+        Self {
+            data: vec![name.to_string()],
+            sha256: vec![sha256],
+            reading: Reading::default(),
+            command: command.to_string(),
+            device: device.to_string(),
+        }
+    }
+}
+
 /// A table that is ready to train on: what its columns are, which rows do what, what is predicted.
 #[derive(Clone, Debug)]
 pub struct Prepared {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use figure::Figure;
-pub use plots::{actual_against_predicted, reliability};
+pub use plots::{Fan, actual_against_predicted, fan_chart, reliability};
 
 /// What went wrong with a figure.
 #[derive(Debug, thiserror::Error)]

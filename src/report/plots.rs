@@ -54,6 +54,51 @@ pub fn actual_against_predicted(
     Ok(figure.diagonal("actual = predicted"))
 }
 
+/// What a fan chart shows: one series and its forecast, which begins behind the last value of the history.
+#[derive(Clone, Debug)]
+pub struct Fan<'a> {
+    /// The target with its unit.
+    pub name: &'a str,
+    /// The last values that are known; NaN leaves a gap.
+    pub history: &'a [f64],
+    /// The forecast of each step: its mean.
+    pub mean: &'a [f64],
+    /// Levels and intervals of each step.
+    pub bands: &'a [(f64, Vec<[f64; 2]>)],
+    /// What came, as far as it is known.
+    pub actual: &'a [f64],
+    /// The time of each step of the history and of the forecast.
+    pub stamps: &'a [String],
+}
+
+/// Times that are written under a fan chart.
+const STAMPS: usize = 5;
+
+/// A series and its forecast: the mean, with a band for each level, the widest below.
+pub fn fan_chart(fan: &Fan<'_>) -> Figure {
+    let (known, steps) = (fan.history.len(), fan.mean.len());
+    let xs: Vec<f64> = (0..known + steps).map(|x| x as f64).collect();
+    let ahead = &xs[known..];
+    let mut bands: Vec<&(f64, Vec<[f64; 2]>)> = fan.bands.iter().collect();
+    bands.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut figure = Figure::new(&format!("{}: {steps} steps ahead", fan.name)).axes("", fan.name);
+    for (level, ends) in bands {
+        let end = |side: usize| ends.iter().map(|ends| ends[side]).collect::<Vec<f64>>();
+        let percent = (1e6 * level).round() / 1e4; // 100 * 0.57 is not 57
+        figure = figure.band(&format!("{percent} % interval"), ahead, &end(0), &end(1));
+    }
+    figure = figure.line("forecast", ahead, fan.mean).line("known", &xs[..known], fan.history);
+    if !fan.actual.is_empty() {
+        figure = figure.points("what came", ahead, fan.actual);
+    }
+    let last = fan.stamps.len().min(known + steps).saturating_sub(1);
+    let ticks: Vec<(f64, &str)> = (0..STAMPS)
+        .map(|tick| tick * last / (STAMPS - 1))
+        .filter_map(|at| Some((at as f64, fan.stamps.get(at)?.as_str())))
+        .collect();
+    if ticks.is_empty() { figure } else { figure.x_ticks(&ticks) }
+}
+
 /// Accuracy against confidence, a point for each bin that has rows, with their number, and with Wilson's interval of one standard error. On
 /// the diagonal a prediction is as often right as it says.
 pub fn reliability(bins: &[Bin], name: &str) -> Figure {
@@ -109,6 +154,28 @@ mod tests {
         // From -1 to 0.99 in steps of 0.01, 67 on each side of 0 are within 0.6745.
         for text in ["height, m: 200 rows", "inside the 50 % interval: 67.5 %", "outside: 32.5 %", "height, m, actual"]
         {
+            assert!(texts.iter().any(|found| found == text), "{text}: {texts:?}");
+        }
+    }
+
+    #[test]
+    fn a_fan_has_a_band_for_each_level_and_times_under_it() {
+        let stamps: Vec<String> = (0..7).map(|day| format!("2024-01-0{}", day + 1)).collect();
+        let bands = [0.5, 0.9].map(|level| (level, vec![[1.0 - level, 1.0 + level]; 3]));
+        let fan = Fan {
+            name: "load, MW",
+            history: &[1.0, f64::NAN, 2.0, 1.5],
+            mean: &[1.0; 3],
+            bands: &bands,
+            actual: &[1.2, 0.9],
+            stamps: &stamps,
+        };
+        let svg = fan_chart(&fan).to_svg();
+        let (texts, dots) = read(&svg);
+        assert_eq!((svg.matches("<polygon").count(), dots), (2, 2 + 1));
+        let wide = svg.find("90 % interval").unwrap();
+        assert!(wide < svg.find("50 % interval").unwrap());
+        for text in ["load, MW: 3 steps ahead", "forecast", "known", "what came", "2024-01-01", "2024-01-07"] {
             assert!(texts.iter().any(|found| found == text), "{text}: {texts:?}");
         }
     }

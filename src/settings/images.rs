@@ -335,12 +335,12 @@ mod tests {
         }
         let error = |text: &str| AnySettings::from_toml(text).unwrap_err().to_string();
         assert_eq!(error("family = \"cnm\"\n"), "unknown family `cnm`: did you mean `cnn`?");
-        assert_eq!(error("family = 3\n"), "`family` is 3: expected `mlp` or `cnn`");
+        assert_eq!(error("family = 3\n"), "`family` is 3: expected `mlp`, `cnn` or `lstm`");
         let error = CnnSettings::from_toml("").unwrap_err().to_string();
         assert_eq!(error, "`family` is mlp: expected that of these settings");
         let error = AnySettings::find("cnn/lenett").unwrap_err().to_string();
         assert_eq!(error, "unknown variant `lenett`: did you mean `lenet`?");
         let error = AnySettings::find("mpl").unwrap_err().to_string();
-        assert_eq!(error, "unknown family `mpl`: expected one of `mlp`, `cnn`");
+        assert_eq!(error, "unknown family `mpl`: expected one of `mlp`, `cnn`, `lstm`");
     }
 }

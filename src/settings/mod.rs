@@ -2,10 +2,14 @@
 
 mod images;
 mod overlay;
+mod series;
 mod table;
+mod text;
 
 pub use images::{CnnModelSettings, CnnSettings};
+pub use series::{ForecastModelSettings, ForecastSettings};
 pub use table::{ModelSettings, Settings};
+pub use text::{SequenceModelSettings, SequenceSettings};
 
 pub(crate) use overlay::{leaves, read_toml};
 
@@ -25,6 +29,12 @@ pub enum AnySettings {
     Mlp(Settings),
     /// A convolutional network on pictures.
     Cnn(CnnSettings),
+    /// An LSTM on series.
+    #[serde(rename = "lstm/series")]
+    Series(ForecastSettings),
+    /// An LSTM on text.
+    #[serde(rename = "lstm/text")]
+    Text(SequenceSettings),
 }
 
 impl AnySettings {
@@ -36,6 +46,9 @@ impl AnySettings {
         match name.split_once('/') {
             None if name == "mlp" => Ok(Self::Mlp(Settings::default())),
             None if name == "cnn" => Ok(Self::Cnn(CnnSettings::default())),
+            None if name == "lstm" => Ok(Self::Series(ForecastSettings::default())),
+            Some(("lstm", "series")) => Ok(Self::Series(ForecastSettings::default())),
+            Some(("lstm", "text")) => Ok(Self::Text(SequenceSettings::default())),
             Some(("cnn", variant)) => CnnSettings::variant(variant).map(Self::Cnn),
             _ => Err(Error::unknown("family", name, FAMILIES)),
         }
@@ -51,8 +64,15 @@ impl AnySettings {
             None => Ok(Self::Mlp(overlay::over_defaults(&file)?)),
             Some(Value::String(family)) if family == "mlp" => Ok(Self::Mlp(overlay::over_defaults(&file)?)),
             Some(Value::String(family)) if family == "cnn" => Ok(Self::Cnn(overlay::over_defaults(&file)?)),
+            Some(Value::String(family)) if family == "lstm" => match file.remove("kind") {
+                None => Ok(Self::Series(overlay::over_defaults(&file)?)),
+                Some(Value::String(kind)) if kind == "series" => Ok(Self::Series(overlay::over_defaults(&file)?)),
+                Some(Value::String(kind)) if kind == "text" => Ok(Self::Text(overlay::over_defaults(&file)?)),
+                Some(Value::String(other)) => Err(Error::unknown("kind", &other, ["series", "text"])),
+                Some(other) => Err(Error::config("kind", other, "`series` or `text`")),
+            },
             Some(Value::String(other)) => Err(Error::unknown("family", &other, FAMILIES)),
-            Some(other) => Err(Error::config("family", other, "`mlp` or `cnn`")),
+            Some(other) => Err(Error::config("family", other, "`mlp`, `cnn` or `lstm`")),
         }
     }
 
@@ -61,6 +81,12 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => overlay::template(settings, TITLE),
             Self::Cnn(settings) => overlay::template(settings, &format!("{TITLE}family = \"cnn\"\n")),
+            Self::Series(settings) => {
+                overlay::template(settings, &format!("{TITLE}family = \"lstm\"\nkind = \"series\"\n"))
+            }
+            Self::Text(settings) => {
+                overlay::template(settings, &format!("{TITLE}family = \"lstm\"\nkind = \"text\"\n"))
+            }
         }
     }
 
@@ -72,6 +98,8 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => Ok(Self::Mlp(settings.set(path, value)?)),
             Self::Cnn(settings) => Ok(Self::Cnn(settings.set(path, value)?)),
+            Self::Series(settings) => Ok(Self::Series(settings.set(path, value)?)),
+            Self::Text(settings) => Ok(Self::Text(settings.set(path, value)?)),
         }
     }
 
@@ -83,14 +111,18 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => settings.check(),
             Self::Cnn(settings) => settings.check(),
+            Self::Series(settings) => settings.check(),
+            Self::Text(settings) => settings.check(),
         }
     }
 
-    /// The family of models: `mlp`, `cnn`.
+    /// The family of models: `mlp`, `cnn`, `lstm`.
     pub fn family(&self) -> &'static str {
         match self {
             Self::Mlp(_) => "mlp",
             Self::Cnn(_) => "cnn",
+            Self::Series(_) => "lstm",
+            Self::Text(_) => "lstm",
         }
     }
 
@@ -99,12 +131,14 @@ impl AnySettings {
         match self {
             Self::Mlp(settings) => &mut settings.train,
             Self::Cnn(settings) => &mut settings.train,
+            Self::Series(settings) => &mut settings.train,
+            Self::Text(settings) => &mut settings.train,
         }
     }
 }
 
 /// What families are called.
-const FAMILIES: [&str; 2] = ["mlp", "cnn"];
+const FAMILIES: [&str; 3] = ["mlp", "cnn", "lstm"];
 
 /// What a file of settings begins with.
 const TITLE: &str = "# Settings of a training, with their defaults.\n";
@@ -141,6 +175,8 @@ macro_rules! named {
 }
 named!(Settings, Mlp);
 named!(CnnSettings, Cnn);
+named!(ForecastSettings, Series);
+named!(SequenceSettings, Text);
 
 /// An error about a setting of a section, by the whole path.
 fn within(section: &'static str) -> impl FnOnce(Error) -> Error {

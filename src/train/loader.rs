@@ -34,12 +34,14 @@ pub struct Examples {
     /// How many texts go on side by side, from batch to batch.
     streams: Option<usize>,
     rows: usize,
+    /// The number of the first row, among those of which these are a part.
+    first: usize,
 }
 
-/// Changes the inputs of a row by a key.
-type Change = dyn Fn(&mut [f32], Key) + Send + Sync;
+/// Changes the inputs and the targets of the row of a number by a key.
+type Change = dyn Fn(usize, &mut [f32], &mut [f32], Key) + Send + Sync;
 
-/// What changes the inputs of a row whenever it trains.
+/// What changes a row whenever it trains.
 #[derive(Clone)]
 struct Augmentation {
     name: String,
@@ -74,7 +76,7 @@ impl Examples {
                 return Err(Error::Value { place, value: values[at].to_string(), expected: "a finite number" });
             }
         }
-        Ok(Self { inputs, targets, weights: None, augmentation: None, streams: None, rows })
+        Ok(Self { inputs, targets, weights: None, augmentation: None, streams: None, rows, first: 0 })
     }
 
     /// The same examples, each with a weight: a row of weight 2 counts as if it stood there twice, one of weight 0 does not count. Weights of classes
@@ -112,6 +114,15 @@ impl Examples {
         name: impl Into<String>,
         change: impl Fn(&mut [f32], Key) + Send + Sync + 'static,
     ) -> Self {
+        self.with_renewal(name, move |_, inputs, _, key| change(inputs, key))
+    }
+
+    /// The same for the targets, too: `change` gets the number of the row, copies of its inputs and of its targets, and the key.
+    pub fn with_renewal(
+        self,
+        name: impl Into<String>,
+        change: impl Fn(usize, &mut [f32], &mut [f32], Key) + Send + Sync + 'static,
+    ) -> Self {
         Self { augmentation: Some(Augmentation { name: name.into(), change: Arc::new(change) }), ..self }
     }
 
@@ -133,7 +144,7 @@ impl Examples {
         self.streams
     }
 
-    /// What is done to the inputs of rows that train; empty for nothing.
+    /// What is done to rows that train; empty for nothing.
     pub(super) fn augmentation(&self) -> &str {
         self.augmentation.as_ref().map_or("", |augmentation| &augmentation.name)
     }
@@ -163,16 +174,15 @@ impl Examples {
             let width = values.len() / rows.len();
             Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), device)
         };
-        let mut inputs = gather(&self.inputs);
+        let (mut inputs, mut targets) = (gather(&self.inputs), gather(&self.targets));
         if let (Some(augmentation), Some(key)) = (&self.augmentation, augment_key) {
-            let width = self.d_input();
-            inputs
-                .par_chunks_mut(width)
-                .zip(rows)
-                .for_each(|(input, &row)| (augmentation.change)(input, key.fold(row as u64)));
+            let both = inputs.par_chunks_mut(self.d_input()).zip(targets.par_chunks_mut(self.d_target()));
+            both.zip(rows).for_each(|((inputs, targets), &row)| {
+                (augmentation.change)(self.first + row, inputs, targets, key.fold(row as u64));
+            });
         }
         let weights = self.weights.as_ref().map(|weights| tensor(gather(weights)).squeeze_dim(1));
-        TrainBatch { inputs: tensor(inputs), targets: tensor(gather(&self.targets)), weights, mask_key }
+        TrainBatch { inputs: tensor(inputs), targets: tensor(targets), weights, mask_key }
     }
 }
 
@@ -250,7 +260,9 @@ impl DataLoader<TrainBatch> for KeyedLoader {
         let rows = self.examples.rows;
         let plan = Arc::new(Epoch {
             order: match self.run {
-                Some(run) if self.examples.streams.is_none() => run.fold_str("order").fold(epoch as u64).permutation(rows),
+                Some(run) if self.examples.streams.is_none() => {
+                    run.fold_str("order").fold(epoch as u64).permutation(rows)
+                }
                 _ => (0..rows).collect(),
             },
             mask_key: self.run.unwrap_or(Key::new(0)).fold_str("mask").fold(epoch as u64),
@@ -282,7 +294,8 @@ impl DataLoader<TrainBatch> for KeyedLoader {
         let weights = self.examples.weights.as_deref().map(part);
         let run = self.run.map(|run| run.fold_str("slice").fold(start as u64));
         let augmentation = self.examples.augmentation.clone();
-        let examples = Examples { inputs, targets, weights, augmentation, streams: None, rows: end - start };
+        let first = self.examples.first + start;
+        let examples = Examples { inputs, targets, weights, augmentation, streams: None, rows: end - start, first };
         self.with(Arc::new(examples), run, &self.device)
     }
 }
@@ -453,6 +466,27 @@ mod tests {
         assert_eq!(epochs(3, 33), [first, second], "whatever the workers and the batch");
         let in_order = KeyedLoader::in_order(noisy(), 20, &Device::flex());
         assert!(by_row(epoch(&in_order)).iter().all(|noise| *noise == 0.0));
+    }
+
+    #[test]
+    fn a_renewed_row_has_other_targets_too_and_knows_its_number_in_a_slice() {
+        let values: Vec<f32> = (0..101).map(|i| i as f32).collect();
+        let examples = Examples::new(values.clone(), values, 101).unwrap();
+        let examples = Arc::new(examples.with_renewal("numbers", |row, input, target, _| {
+            assert_eq!(input[0], row as f32);
+            target[0] = 1000.0 + row as f32;
+        }));
+        let whole = KeyedLoader::shuffled(examples, 20, Key::new(7), 1, 0, &Device::flex());
+        let pairs = |loader: &dyn DataLoader<TrainBatch>| {
+            let numbers = |tensor: Tensor<2>| tensor.try_into_vec_as::<f32>().unwrap();
+            let batches: Vec<TrainBatch> = loader.iter().map(|batch| batch.unwrap()).collect();
+            let pairs = batches.into_iter().flat_map(|b| numbers(b.inputs).into_iter().zip(numbers(b.targets)));
+            pairs.collect::<Vec<_>>()
+        };
+        let slice = whole.slice(30, 60);
+        let (all, some) = (pairs(&whole), pairs(&*slice.slice(10, 30)));
+        assert!(all.len() == 101 && all.iter().all(|(input, target)| *target == 1000.0 + input));
+        assert!(some.len() == 20 && some.iter().all(|(input, target)| *target == 1000.0 + input && *input >= 40.0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::{
     classification::join_samples,
+    forecast::quantile_of_sample,
     mixture::{Component, Transform, log_mean_exp, normal_quantile, quantile},
 };
 use crate::{
@@ -435,12 +436,7 @@ impl RegressionPrediction {
             let mean = |pass| self.transform.mean(self.component(samples, pass, row, target));
             let mut means: Vec<f64> = (0..self.passes).map(mean).collect();
             means.sort_by(f64::total_cmp);
-            let at = |p: f64| {
-                let (whole, part) = ((p * (means.len() - 1) as f64).floor(), (p * (means.len() - 1) as f64).fract());
-                let next = means[(whole as usize + 1).min(means.len() - 1)];
-                means[whole as usize] + part * (next - means[whole as usize])
-            };
-            (at(tail), at(1.0 - tail))
+            (quantile_of_sample(&means, tail), quantile_of_sample(&means, 1.0 - tail))
         });
         let (lower, upper) = ends.unzip();
         Ok(Interval { level, lower, upper })

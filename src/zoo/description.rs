@@ -51,6 +51,7 @@ pub(super) trait Description: Serialize + DeserializeOwned {
 struct Head {
     schema: u32,
     family: Option<String>,
+    kind: Option<String>,
 }
 
 impl Head {
@@ -70,6 +71,11 @@ impl Head {
 /// The family of a description.
 pub(super) fn family(text: &str, path: &Path) -> Result<Option<String>> {
     Ok(Head::read(text).map_err(bad(path))?.family)
+}
+
+/// The kind of data that a model reads, where its family reads several.
+pub(super) fn kind(text: &str, path: &Path) -> Result<Option<String>> {
+    Ok(Head::read(text).map_err(bad(path))?.kind)
 }
 
 /// Reads the text of a description that was found at `path`.

@@ -5,13 +5,19 @@
 mod description;
 mod images;
 mod scores;
+mod series;
 mod table;
+mod text;
 mod weights;
 
 pub use description::{MODEL_TOML, Provenance};
 pub use images::{ImageFile, ImageModel, Pictures};
 pub use scores::{Evaluation, Scores};
+pub use series::{Forecast, ForecastEvaluation, Rolling, SeriesData, SeriesFile, SeriesModel};
 pub use table::{Data, Features, Model, ModelFile, Reading, Rows, Scaling, Tau};
+#[cfg(feature = "train")]
+pub(crate) use text::Way;
+pub use text::{Generated, TextData, TextFile, TextModel, TextReading};
 pub use weights::{Precision, WEIGHTS, Weights};
 
 use std::path::Path;
@@ -118,6 +124,22 @@ impl Entry {
         ImageModel::from_parts(ImageFile::read(self.toml, self.path())?, self.weights, self.path(), device)
     }
 
+    /// The model of series on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_series(&self, device: &Device) -> Result<SeriesModel> {
+        SeriesModel::from_parts(SeriesFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
+    /// The model of text on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_text(&self, device: &Device) -> Result<TextModel> {
+        TextModel::from_parts(TextFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
     /// The model on a device, whatever its family.
     ///
     /// # Errors
@@ -139,6 +161,10 @@ pub enum AnyFile {
     Table(ModelFile),
     /// Of pictures.
     Images(ImageFile),
+    /// Of series.
+    Series(SeriesFile),
+    /// Of text.
+    Text(TextFile),
 }
 
 impl AnyFile {
@@ -150,7 +176,17 @@ impl AnyFile {
         match description::family(text, path)?.as_deref() {
             Some("mlp") | None => ModelFile::read(text, path).map(Self::Table),
             Some("cnn") => ImageFile::read(text, path).map(Self::Images),
-            Some(other) => Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn"]).to_string())),
+            Some("lstm") => match description::kind(text, path)?.as_deref() {
+                Some(SeriesFile::KIND) | None => SeriesFile::read(text, path).map(Self::Series),
+                Some(TextFile::KIND) => TextFile::read(text, path).map(Self::Text),
+                Some(other) => {
+                    let known = [SeriesFile::KIND, TextFile::KIND];
+                    Err(description::bad(path)(Error::unknown("kind", other, known).to_string()))
+                }
+            },
+            Some(other) => {
+                Err(description::bad(path)(Error::unknown("family", other, ["mlp", "cnn", "lstm"]).to_string()))
+            }
         }
     }
 
@@ -167,6 +203,8 @@ impl AnyFile {
         match self {
             Self::Table(file) => file.to_toml(),
             Self::Images(file) => file.to_toml(),
+            Self::Series(file) => file.to_toml(),
+            Self::Text(file) => file.to_toml(),
         }
     }
 }
@@ -178,6 +216,10 @@ pub enum AnyModel {
     Table(Model),
     /// Of pictures.
     Images(ImageModel),
+    /// Of series.
+    Series(SeriesModel),
+    /// Of text.
+    Text(TextModel),
 }
 
 impl AnyModel {
@@ -198,6 +240,8 @@ impl AnyModel {
         match self {
             Self::Table(model) => model.save(directory, others),
             Self::Images(model) => model.save(directory, others),
+            Self::Series(model) => model.save(directory, others),
+            Self::Text(model) => model.save(directory, others),
         }
     }
 
@@ -205,6 +249,8 @@ impl AnyModel {
         match file {
             AnyFile::Table(file) => Model::from_parts(file, weights, path, device).map(Self::Table),
             AnyFile::Images(file) => ImageModel::from_parts(file, weights, path, device).map(Self::Images),
+            AnyFile::Series(file) => SeriesModel::from_parts(file, weights, path, device).map(Self::Series),
+            AnyFile::Text(file) => TextModel::from_parts(file, weights, path, device).map(Self::Text),
         }
     }
 }

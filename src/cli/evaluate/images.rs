@@ -27,6 +27,9 @@ use super::{
 
 /// Reads, predicts, judges, and draws.
 pub fn run(args: &Args, model: &ImageModel, words: &Words, out: &mut dyn Write) -> Result<()> {
+    if args.stride.is_some() {
+        return Err(Usage(format!("--stride is for series: {} reads pictures", args.model)).into());
+    }
     if let Some(option) = args.reading.said() {
         return Err(Usage(format!("{option} is for tables: {} reads pictures", args.model)).into());
     }

@@ -1,7 +1,9 @@
 //! `burn-zoo evaluate`: how good a model and its uncertainty are on rows with known targets, or pictures of known classes.
 
 mod images;
+mod series;
 mod table;
+mod text;
 
 use std::{io::Write, path::PathBuf};
 
@@ -10,16 +12,19 @@ use burn_zoo::zoo::{AnyModel, Evaluation, Scores};
 use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde_json::{Map, Value, json};
 
+pub use series::{say_lost, write_forecasts};
+
 use super::{
     notes::Words,
-    numbers::{fixed, level, significant, with_error},
+    numbers::{fixed, level, significant, whole, with_error},
     open,
     reading::Reading,
     sampling::{Sampling, idle_interval},
     write_columns,
 };
 
-/// Judge a model on a table with known targets, or on pictures of known classes
+/// Judge a model on a table with known targets, on series, or on pictures of known
+/// classes
 ///
 /// Scores the Monte Carlo prediction, the mean network beside it, and a baseline
 /// that knows the training part's mean and standard deviation, or its shares of
@@ -27,20 +32,32 @@ use super::{
 /// target's unit, nll in nats, coverage as a share. Classes: accuracy as a
 /// share, nll in nats, brier, ece. Standard errors are over rows.
 ///
+/// Of a language: nll in nats a token, perplexity, and bits_per_character where
+/// tokens are characters, with standard errors over windows; the baseline knows
+/// how often each token stands in the training part.
+///
 /// Of pictures it also says how well each uncertainty tells those that the model
 /// takes for another class, and with --ood those of another source: auroc, the
 /// probability that it is larger for one of them than for one of the others.
+///
+/// Of series, forecasts of the horizon are made from each step of the test part
+/// on (rolling origin), and judged step by step: mase, rmse, crps, coverage and
+/// width, beside those of the seasonal-naive forecast and of the drift.
 #[derive(clap::Args)]
 pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
     model: String,
     /// A file with a table, - for standard input, or a built-in table; of a model
-    /// of pictures fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR, digits
+    /// of pictures fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR, digits;
+    /// of series airline, seasonal; of a model of plain text a file of that
     #[arg(long, value_name = "FILE|SOURCE", value_parser = NonEmptyStringValueParser::new())]
     data: String,
     /// Pictures of another source, which the model should be unsure about
     #[arg(long, value_name = "SOURCE", value_parser = NonEmptyStringValueParser::new())]
     ood: Option<String>,
+    /// Of series: so many steps lie between two origins [default: 1]
+    #[arg(long, value_name = "STEPS", value_parser = whole)]
+    stride: Option<u64>,
     /// The probability, between 0 and 1, that the interval of coverage and width
     /// shall hold [default: 0.9]
     #[arg(long, value_name = "LEVEL", value_parser = level)]
@@ -75,11 +92,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     match &model {
         AnyModel::Table(model) => table::run(args, model, &words, out),
         AnyModel::Images(model) => images::run(args, model, &words, out),
+        AnyModel::Series(model) => series::run(args, model, &words, out),
+        AnyModel::Text(model) => text::run(args, model, &words, out),
     }
 }
 
 /// The name of a figure, of an argument.
-fn picture(text: &str) -> Result<PathBuf, String> {
+pub fn picture(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let known = path.extension().is_some_and(|end| ["svg", "png"].iter().any(|known| end.eq_ignore_ascii_case(known)));
     if known { Ok(path) } else { Err("expected a name that ends in .svg or .png".to_string()) }

@@ -18,6 +18,9 @@ use super::{
 
 /// Reads, predicts, judges, and draws.
 pub fn run(args: &Args, model: &Model, words: &Words, out: &mut dyn Write) -> Result<()> {
+    if args.stride.is_some() {
+        return Err(Usage(format!("--stride is for series: {} reads tables", args.model)).into());
+    }
     if args.ood.is_some() {
         return Err(Usage(format!("--ood is for pictures: {} reads tables", args.model)).into());
     }

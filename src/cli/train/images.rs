@@ -28,11 +28,15 @@ impl Pictures {
             ("--valid", args.valid.is_some()),
             ("--test", args.test.is_some()),
             ("--target", args.target.is_some()),
+            ("--text", args.text.is_some()),
             ("--task", args.task.is_some()),
             ("--column", !args.columns.is_empty()),
             ("--na", !args.missing.is_empty()),
         ];
         let said = of_tables.into_iter().find_map(|(option, said)| said.then_some(option));
+        if let Some(option) = args.of_series() {
+            return Err(Usage(format!("{option} is for series: cnn learns pictures")).into());
+        }
         if let Some(option) = said.or(args.reading.said()) {
             return Err(Usage(format!("{option} is for tables: cnn learns pictures")).into());
         }

@@ -1,7 +1,9 @@
 //! `burn-zoo train`: from data to a saved model.
 
 mod images;
+mod series;
 mod table;
+mod text;
 mod unfinished;
 
 use std::{
@@ -14,24 +16,33 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use burn_zoo::{
     DeviceSpec, Error,
-    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages},
+    data::ColumnKind,
+    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages, PreparedSeries, PreparedTexts},
     report::Figure,
     settings::AnySettings,
     train::{Epoch, TrainConfig},
-    zoo::{AnyModel, Evaluation},
+    zoo::{AnyModel, Evaluation, ForecastEvaluation},
 };
 use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OnDevice, Usage, check, complain, evaluate::write_evaluation, numbers::whole, one_line, progress::Report,
-    reading::Reading, usage,
+    OnDevice, Usage, check, complain,
+    evaluate::{say_lost, write_evaluation, write_forecasts},
+    numbers::whole,
+    one_line,
+    progress::Report,
+    reading::Reading,
+    usage,
 };
 use images::Pictures;
+use series::Series;
 use table::Tables;
+use text::Texts;
 use unfinished::{MODEL, SUFFIX, Unfinished};
 
-/// Train a model on a table or on pictures, and save it with its preprocessing
+/// Train a model on a table, pictures, series or text, and save it with its
+/// preprocessing
 ///
 /// mlp learns a table, CSV or its kin: a file, - for standard input, or the
 /// built-in wine-red. What its columns are is inferred from the training part
@@ -42,21 +53,30 @@ use unfinished::{MODEL, SUFFIX, Unfinished};
 /// CIFAR-10, of a folder with a folder of PNG and JPEG files for each class, or
 /// of the built-in digits. An official test part stays one.
 ///
-/// The saved directory is a model for predict, evaluate and show.
+/// lstm learns to forecast the series of a table: --time and --target name their
+/// columns, --group what tells one series from another. The latest values test,
+/// those before them choose.
+///
+/// With --text, lstm learns from the texts in a column: --target, a class or a
+/// number, from each; without a target, or of plain text (--data text:FILE), the
+/// language: which character or word comes next.
+///
+/// The saved directory is a model for predict or forecast, evaluate and show.
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// mlp for tables, cnn for pictures, a named variant such as cnn/lenet, or a
-    /// file with settings (see `config`)
+    /// mlp for tables, cnn for pictures, lstm for series and texts, a named variant
+    /// such as cnn/lenet, or a file with settings (see `config`)
     #[arg(value_name = "FAMILY|CONFIG.toml", required_unless_present = "resume")]
     family: Option<String>,
-    /// The table: a file, - for standard input, or wine-red; or the pictures:
-    /// fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR or digits
+    /// The table: a file, - for standard input, or wine-red; or the series: a
+    /// file, -, airline or seasonal; or the pictures: fashion-mnist:DIR,
+    /// mnist:DIR, cifar10:DIR, images:DIR or digits; or plain text: text:FILE
     #[arg(long, value_name = "FILE|SOURCE", required_unless_present = "resume", value_parser = NonEmptyStringValueParser::new())]
     data: Option<String>,
-    /// A table of its own to stop the training by and to fit the noise to
+    /// A table or text of its own to stop the training by and to fit the noise to
     #[arg(long, value_name = "FILE", requires = "test", value_parser = NonEmptyStringValueParser::new())]
     valid: Option<String>,
-    /// A table of its own for the scores
+    /// A table or text of its own for the scores
     #[arg(long, value_name = "FILE", requires = "valid", value_parser = NonEmptyStringValueParser::new())]
     test: Option<String>,
     /// The directory to write; it must not exist
@@ -69,6 +89,28 @@ pub struct Args {
     /// The column to predict [default: a built-in table's usual one]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
+    /// Of series: the column that says when; several do it together (year, month,
+    /// day, hour), and row counts the rows
+    #[arg(long, value_name = "COLUMN")]
+    time: Vec<String>,
+    /// Of series: a column that tells one series from another; may be given
+    /// several times
+    #[arg(long, value_name = "COLUMN")]
+    group: Vec<String>,
+    /// Of series: how many steps to forecast at once [default: 12]
+    #[arg(long, value_name = "STEPS", value_parser = whole)]
+    horizon: Option<u64>,
+    /// Of series: a column that is known of the future, too; may be given several
+    /// times
+    #[arg(long, value_name = "COLUMN")]
+    known: Vec<String>,
+    /// Of series: a column that is known of the past only; may be given several
+    /// times
+    #[arg(long, value_name = "COLUMN")]
+    observed: Vec<String>,
+    /// Of an lstm: the column that holds the texts
+    #[arg(long, value_name = "COLUMN")]
+    text: Option<String>,
     /// What to predict [default: by the target, and stated]
     #[arg(long, value_enum)]
     task: Option<TaskKind>,
@@ -98,13 +140,19 @@ pub struct Args {
 }
 
 /// What a training is begun with, and not gone on with.
-const ANEW: [&str; 18] = [
+const ANEW: [&str; 24] = [
     "family",
     "data",
     "valid",
     "test",
     "out",
     "target",
+    "time",
+    "group",
+    "horizon",
+    "known",
+    "observed",
+    "text",
     "task",
     "columns",
     "missing",
@@ -123,6 +171,21 @@ const ANEW: [&str; 18] = [
 enum TaskKind {
     Regression,
     Classes,
+}
+
+impl Args {
+    /// The first option that was said of series.
+    fn of_series(&self) -> Option<&'static str> {
+        [
+            ("--time", !self.time.is_empty()),
+            ("--group", !self.group.is_empty()),
+            ("--horizon", self.horizon.is_some()),
+            ("--known", !self.known.is_empty()),
+            ("--observed", !self.observed.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(option, said)| said.then_some(option))
+    }
 }
 
 /// Trains, saves, and writes the scores on the test part.
@@ -173,6 +236,10 @@ struct Made {
 enum Work {
     Mlp(Tables),
     Cnn(Pictures),
+    #[serde(rename = "lstm/series")]
+    Series(Series),
+    #[serde(rename = "lstm/text")]
+    Text(Texts),
 }
 
 impl Work {
@@ -181,6 +248,8 @@ impl Work {
         match self {
             Self::Mlp(work) => &work.tables,
             Self::Cnn(work) => std::slice::from_ref(&work.source),
+            Self::Series(work) => std::slice::from_ref(&work.source),
+            Self::Text(work) => &work.sources,
         }
     }
 
@@ -188,6 +257,8 @@ impl Work {
         match self {
             Self::Mlp(work) => work.settings.check(),
             Self::Cnn(work) => work.settings.check(),
+            Self::Series(work) => work.settings.check(),
+            Self::Text(work) => work.settings.check(),
         }
     }
 
@@ -195,6 +266,8 @@ impl Work {
         match self {
             Self::Mlp(work) => &work.settings.train,
             Self::Cnn(work) => &work.settings.train,
+            Self::Series(work) => &work.settings.train,
+            Self::Text(work) => &work.settings.train,
         }
     }
 
@@ -202,6 +275,8 @@ impl Work {
         match self {
             Self::Mlp(work) => work.prepare(made, say),
             Self::Cnn(work) => work.prepare(made, say),
+            Self::Series(work) => work.prepare(made, say),
+            Self::Text(work) => work.prepare(made, say),
         }
     }
 }
@@ -210,13 +285,15 @@ impl Work {
 enum Ready {
     Table(Box<Prepared>, Origin),
     Pictures(Box<PreparedImages>, ImageOrigin, String),
+    Series(Box<PreparedSeries>, Origin),
+    Text(Box<PreparedTexts>, Origin),
 }
 
 impl Ready {
     /// Of each of the sources.
     fn sha256(&self) -> &[String] {
         match self {
-            Self::Table(_, origin) => &origin.sha256,
+            Self::Table(_, origin) | Self::Series(_, origin) | Self::Text(_, origin) => &origin.sha256,
             Self::Pictures(_, _, sha256) => std::slice::from_ref(sha256),
         }
     }
@@ -226,9 +303,12 @@ impl Ready {
         let (what, split) = match self {
             Self::Table(prepared, _) => (table::stated(prepared), &prepared.split),
             Self::Pictures(prepared, ..) => (images::stated(prepared), &prepared.split),
+            Self::Series(prepared, _) => (series::stated(prepared), &prepared.split),
+            Self::Text(prepared, _) => return text::stated(prepared),
         };
         let [train, valid, test] = split.parts().map(<[usize]>::len);
-        format!("{what}; {train} rows train, {valid} choose, {test} test")
+        let rows = if matches!(self, Self::Series(..)) { "windows" } else { "rows" };
+        format!("{what}; {train} {rows} train, {valid} choose, {test} test")
     }
 
     fn train(self, device: &Device, report: Report, checkpoint: &Path) -> burn_zoo::Result<Trained> {
@@ -237,13 +317,25 @@ impl Ready {
                 let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
                 let file = model.file();
                 let (best, test) = (file.provenance.best_epoch, file.test);
-                Ok(Trained { model: AnyModel::Table(model), curve, best, test })
+                Ok(Trained { model: AnyModel::Table(model), curve, best, test: test.map(Scores::Rows) })
             }
             Self::Pictures(prepared, origin, _) => {
                 let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
                 let file = model.file();
                 let (best, test) = (file.provenance.best_epoch, file.test);
-                Ok(Trained { model: AnyModel::Images(model), curve, best, test })
+                Ok(Trained { model: AnyModel::Images(model), curve, best, test: test.map(Scores::Rows) })
+            }
+            Self::Series(prepared, origin) => {
+                let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
+                let file = model.file();
+                let (best, test) = (file.provenance.best_epoch, file.test);
+                Ok(Trained { model: AnyModel::Series(model), curve, best, test: test.map(Scores::Forecasts) })
+            }
+            Self::Text(prepared, origin) => {
+                let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
+                let file = model.file();
+                let (best, test) = (file.provenance.best_epoch, file.test);
+                Ok(Trained { model: AnyModel::Text(model), curve, best, test: test.map(Scores::Rows) })
             }
         }
     }
@@ -254,7 +346,15 @@ struct Trained {
     model: AnyModel,
     curve: Vec<Epoch>,
     best: usize,
-    test: Option<Evaluation>,
+    test: Option<Scores>,
+}
+
+/// How good it is on the test part.
+enum Scores {
+    /// Of rows or pictures.
+    Rows(Evaluation),
+    /// Of series.
+    Forecasts(ForecastEvaluation),
 }
 
 impl Job {
@@ -265,6 +365,8 @@ impl Job {
         let work = match settings(family, args)? {
             AnySettings::Mlp(settings) => Work::Mlp(Tables::new(settings, data, args)?),
             AnySettings::Cnn(settings) => Work::Cnn(Pictures::new(settings, data, args)?),
+            AnySettings::Series(settings) => Work::Series(Series::new(settings, data, args)?),
+            AnySettings::Text(settings) => Work::Text(Texts::new(settings, data, args)?),
         };
         match work.check() {
             Err(error) if is_file(family) && args.set.is_empty() => Err(error).with_context(|| family.clone()),
@@ -303,7 +405,11 @@ impl Job {
             }
         }
         match &trained.test {
-            Some(test) => Ok(write_evaluation(test, out)?),
+            Some(Scores::Rows(test)) => Ok(write_evaluation(test, out)?),
+            Some(Scores::Forecasts(test)) => {
+                say_lost(test, &|line| say(&format!("note: {line}")));
+                Ok(write_forecasts(test, out)?)
+            }
             None => Ok(()),
         }
     }
@@ -403,7 +509,7 @@ fn is_file(family: &str) -> bool {
 fn settings(family: &str, args: &Args) -> Result<AnySettings> {
     let mut settings = match is_file(family) {
         true => check::read(family)?,
-        false => AnySettings::find(family)
+        false => AnySettings::find(if family == "lstm" && text::is_said(args) { "lstm/text" } else { family })
             .map_err(|error| Usage(format!("{error} (nor is it a file with settings, .toml)")))?,
     };
     for set in &args.set {
@@ -421,6 +527,14 @@ fn settings(family: &str, args: &Args) -> Result<AnySettings> {
 fn pair(sides: Option<(&str, &str)>, expected: String) -> Result<(String, String)> {
     let (name, value) = sides.ok_or(Usage(expected))?;
     Ok((name.trim().to_string(), value.trim().to_string()))
+}
+
+/// A column and what it is said to be.
+fn kind_of(column: &str) -> Result<(String, ColumnKind)> {
+    let expected = format!("--column {column}: expected NAME=KIND, such as zip=categorical");
+    let (name, kind) = pair(column.rsplit_once('='), expected)?; // a name may hold an =
+    let kind = ColumnKind::try_from(kind).map_err(|expected| Usage(format!("--column {column}: {expected}")))?;
+    Ok((name, kind))
 }
 
 /// The command that makes this model again; where it was saved does not matter.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use burn_zoo::{
     Error,
-    data::{self, ColumnKind, TaskChoice, image::ImageSource},
+    data::{self, TaskChoice, image::ImageSource},
     recipe::{self, Origin, Prepared},
     settings::Settings,
 };
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Usage, reading::Reading, tables::Source, usage},
-    Args, Made, Ready, TaskKind, pair,
+    Args, Made, Ready, TaskKind, kind_of,
 };
 
 /// Everything that a training on tables is a function of, but the tables' contents.
@@ -30,6 +30,12 @@ impl Tables {
         if let (Ok(source), true) = (data.parse::<ImageSource>(), std::fs::metadata(data).is_err()) {
             let says = format!("--data {source}: pictures, which mlp does not read: say `train cnn`");
             return Err(Usage(says).into());
+        }
+        if let Some(option) = args.of_series() {
+            return Err(Usage(format!("{option} is for series: mlp learns tables (say `train lstm`)")).into());
+        }
+        if super::text::is_said(args) {
+            return Err(Usage("--text and text:FILE are for an lstm: say `train lstm`".to_string()).into());
         }
         let tables = [Some(data), args.valid.as_deref(), args.test.as_deref()].into_iter().flatten();
         Ok(Self {
@@ -79,9 +85,7 @@ impl Tables {
 /// The settings with what the arguments say of columns and cells.
 fn with_columns(mut settings: Settings, args: &Args) -> Result<Settings> {
     for column in &args.columns {
-        let expected = format!("--column {column}: expected NAME=KIND, such as zip=categorical");
-        let (name, kind) = pair(column.rsplit_once('='), expected)?; // a name may hold an =
-        let kind = ColumnKind::try_from(kind).map_err(|expected| Usage(format!("--column {column}: {expected}")))?;
+        let (name, kind) = kind_of(column)?;
         settings.schema.insert(name, kind);
     }
     settings.data.missing_values.extend(args.missing.iter().cloned());

@@ -101,9 +101,8 @@ impl RecurrentDirection {
             let values = init_key.fold_str(name).uniform(0, 1, n);
             values.iter().map(|&u| (bound * (2.0 * f64::from(u) - 1.0)) as f32).collect()
         };
-        let matrix = |name: &str, rows: usize| {
-            Param::from_data(TensorData::new(draw(name, rows * wide), [rows, wide]), device)
-        };
+        let matrix =
+            |name: &str, rows: usize| Param::from_data(TensorData::new(draw(name, rows * wide), [rows, wide]), device);
         let vector = |name: &str| Param::from_data(TensorData::new(draw(name, wide), [wide]), device);
         Self {
             input_weight: matrix("input_weight", d_input),
@@ -134,8 +133,7 @@ impl RecurrentDirection {
         let ([steps, rows, width], device, rates) = (x.dims(), x.device(), run.rates);
         let masked = |width| Masked { steps, first: run.first, gates: run.cell.gates(), rows, width };
         let of_input = rates.mask(rates.input, masked(width), &pass.at("input_dropout"), &device);
-        let of_state =
-            rates.mask(rates.recurrent, masked(self.d_hidden()), &pass.at("recurrent_dropout"), &device);
+        let of_state = rates.mask(rates.recurrent, masked(self.d_hidden()), &pass.at("recurrent_dropout"), &device);
         let weight = self.recurrent_weight.val().unsqueeze::<3>();
         let [_, d_hidden, wide] = weight.dims();
         let of_weight =

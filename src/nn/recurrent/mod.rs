@@ -135,9 +135,8 @@ impl RecurrentConfig {
         let layers = (0..self.layers).map(|layer| {
             let key = key.fold_str(&layer.to_string());
             let d_input = if layer == 0 { self.d_input } else { self.d_output() };
-            let direction = |name: &str| {
-                RecurrentDirection::new(C::CELL, [d_input, self.d_hidden], device, key.fold_str(name))
-            };
+            let direction =
+                |name: &str| RecurrentDirection::new(C::CELL, [d_input, self.d_hidden], device, key.fold_str(name));
             let reverse = self.bidirectional.then(|| direction("reverse"));
             RecurrentLayer { forward: direction("forward"), reverse }
         });
@@ -178,12 +177,7 @@ impl<C: RecurrentCell> Recurrent<C> {
     ///
     /// # Panics
     /// For a sequence without steps, or of another width; for a state of another network.
-    pub fn forward(
-        &self,
-        x: Tensor<3>,
-        state: Option<RecurrentState>,
-        pass: &Pass<'_>,
-    ) -> (Tensor<3>, RecurrentState) {
+    pub fn forward(&self, x: Tensor<3>, state: Option<RecurrentState>, pass: &Pass<'_>) -> (Tensor<3>, RecurrentState) {
         self.run(x, None, state, pass)
     }
 
@@ -235,7 +229,8 @@ impl<C: RecurrentCell> Recurrent<C> {
             let (at, layers) = (number * self.directions(), pass.at("layers"));
             let pass = layers.at(number);
             let mut run = |direction: &RecurrentDirection, name: &str, at: usize, reverse: bool| {
-                let run = Run { cell: C::CELL, rates: &self.rates, first: before.step, active: active.as_ref(), reverse };
+                let run =
+                    Run { cell: C::CELL, rates: &self.rates, first: before.step, active: active.as_ref(), reverse };
                 let (all, last) = direction.run(&states, before.of_direction(at), &run, &pass.at(name));
                 hidden.push(last.hidden);
                 cells.extend(last.cell);

@@ -352,15 +352,7 @@ fn lstm_row_back(gates: &[f32], cell: &[f32], before: &[f32], dh: &[f32], dc: &m
 }
 
 #[inline(always)]
-fn gru_row(
-    p: &[f32],
-    r: &[f32],
-    bias: &[f32],
-    before: &[f32],
-    gates: &mut [f32],
-    kept: &mut [f32],
-    out: &mut [f32],
-) {
+fn gru_row(p: &[f32], r: &[f32], bias: &[f32], before: &[f32], gates: &mut [f32], kept: &mut [f32], out: &mut [f32]) {
     let n = out.len();
     let ([pr, pz, pn], [rr, rz, rn], [br, bz, bn]) = (three(p, n), three(r, n), three(bias, n));
     let (gr, rest) = gates.split_at_mut(n);
