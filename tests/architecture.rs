@@ -9,7 +9,7 @@ use std::{
 /// Each module of the library, and what it uses: modules further down, so there is no cycle.
 const USES: [(&str, &[&str]); 17] = [
     ("recipe", &["data", "error", "key", "models", "settings", "train", "uncertainty", "zoo"]),
-    ("zoo", &["data", "error", "key", "models", "settings", "stochastic", "train", "uncertainty"]),
+    ("zoo", &["data", "error", "key", "models", "outputs", "pass", "settings", "stochastic", "train", "uncertainty"]),
     ("report", &["error", "uncertainty"]),
     ("settings", &["data", "error", "models", "nn", "rate", "train"]),
     ("train", &["error", "key", "outputs", "pass", "stochastic"]),
