@@ -255,7 +255,7 @@ fn d07_times_in_parts_and_series_side_by_side() {
     let (code, says) = refused(&at, "forecast b --steps 5 -q");
     assert_eq!(
         (code, says.trim_end()),
-        (2, "error: --steps 5: expected at most 4: `TEMP`, `cbwd` is not known of the steps to come")
+        (2, "error: --steps 5: expected at most 4: `TEMP`, `cbwd` are not known of the steps to come")
     );
 
     let (code, says) = refused(&at, &format!("train lstm --data panel.csv --time day --target y {SMALL} --out p"));

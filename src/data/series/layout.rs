@@ -378,7 +378,11 @@ impl Source<'_> {
         values: &[f64],
         columns: &[usize],
         notes: &mut Vec<String>,
+<<<<<<< HEAD
     ) -> Result<Option<LaidOut>> {
+=======
+    ) -> Result<Option<(Layout, Cells)>> {
+>>>>>>> w-s
         let (frame, width) = (self.frame, self.targets.len());
         let has = |row: usize, at: usize| !frame.dialect(row).is_missing(frame.cell(row, at));
         let given = |rows: &[(Moment, usize)], columns: &[usize]| {
@@ -474,6 +478,9 @@ impl Source<'_> {
         (!words.is_empty()).then(|| words.join(", "))
     }
 }
+
+/// Rows and columns of cells.
+type Cells = Vec<(usize, usize)>;
 
 /// The rows of each tick, with the moments that they say.
 type Ticks = BTreeMap<i64, Vec<(Moment, usize)>>;
