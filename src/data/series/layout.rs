@@ -31,9 +31,6 @@ pub(super) struct Source<'a> {
     pub gaps: Gaps,
 }
 
-/// A series, and its cells without a value: their rows and columns.
-type LaidOut = (Layout, Vec<(usize, usize)>);
-
 /// The rows of one series, by ticks.
 pub(super) struct Layout {
     pub group: Vec<String>,
@@ -378,11 +375,7 @@ impl Source<'_> {
         values: &[f64],
         columns: &[usize],
         notes: &mut Vec<String>,
-<<<<<<< HEAD
-    ) -> Result<Option<LaidOut>> {
-=======
     ) -> Result<Option<(Layout, Cells)>> {
->>>>>>> w-s
         let (frame, width) = (self.frame, self.targets.len());
         let has = |row: usize, at: usize| !frame.dialect(row).is_missing(frame.cell(row, at));
         let given = |rows: &[(Moment, usize)], columns: &[usize]| {
