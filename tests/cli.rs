@@ -56,6 +56,10 @@ fn list_says_in_json_what_the_description_claims() {
             }
             zoo::AnyFile::Images(file) => (file.weights, file.test.unwrap().monte_carlo.get("accuracy"), "accuracy"),
             zoo::AnyFile::Series(file) => (file.weights, file.test.unwrap().monte_carlo.mase, "mase"),
+            zoo::AnyFile::Text(file) => {
+                let bits = file.test.unwrap().monte_carlo.get("bits_per_character");
+                (file.weights, bits, "bits_per_character")
+            }
         };
         assert_eq!(model["params"], weights.params);
         assert_eq!(model["bytes"], weights.bytes);

@@ -52,6 +52,7 @@ fn files(at: &Path) {
     fs::write(at.join("not.toml"), "epochs: 3\n").unwrap();
     fs::write(at.join("page.png"), "\u{89}PNG\r\n").unwrap();
     pictures(at);
+    texts(at);
     series(at);
     let trained = burn_zoo(
         at,
@@ -148,6 +149,26 @@ fn pictures(at: &Path) {
     assert_eq!(trained.code, Some(0), "{}", trained.err);
 }
 
+/// Reviews, lines of a language, and models of both.
+fn texts(at: &Path) {
+    let review = |i: usize| format!("{} phone {i},{}\n", ["good", "poor"][i % 2], ["up", "down"][i % 2]);
+    let rows: String = (0..40).map(review).collect();
+    fs::write(at.join("reviews.csv"), format!("text,label\n{rows}")).unwrap();
+    fs::write(at.join("no-text.csv"), format!("text,label\n{rows},up\n")).unwrap();
+    let line = |i: usize| format!("line {i} of {}\n", i * i % 7);
+    fs::write(at.join("lines.txt"), (0..60).map(line).collect::<String>()).unwrap();
+    fs::write(at.join("latin.txt"), b"caf\xc3\xa9\ncaf\xe9\n").unwrap();
+    let small = "--set model.hidden=4 --set model.embedding=2 --set train.epochs=1 --set data.streams=4 -q";
+    let classes = small.replace("--set data.streams=4 ", "");
+    for line in [
+        format!("train lstm --data text:lines.txt --out lang {small}"),
+        format!("train lstm --data reviews.csv --text text --target label --out moods {classes}"),
+    ] {
+        let trained = burn_zoo(at, &words(&line).iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(trained.code, Some(0), "{}", trained.err);
+    }
+}
+
 fn run(at: &Path, line: &str) -> Ran {
     let (line, full) = match line.strip_suffix(" > /dev/full") {
         Some(line) => (line, true),
@@ -212,6 +233,8 @@ fn every_row_of_the_table_is_what_happens() {
         "damaged",
         "empty",
         "pics",
+        "lang",
+        "moods",
         "air",
     ];
     for entry in fs::read_dir(at).unwrap() {

@@ -8,7 +8,7 @@ use burn::tensor::{Device, FloatDType, IntDType, Tensor};
 use burn_zoo::{
     Key, Pass, Statistics,
     models::{Mlp, MlpConfig, Task},
-    nn::Activation,
+    nn::{Activation, ElmanCell, GateMasks, GruCell, LstmCell, Recurrent, RecurrentCell, RecurrentConfig},
 };
 use common::{assert_near, gradients, normal, parameters, rate, values, with_parameters};
 
@@ -132,4 +132,50 @@ fn gradients_through_running_statistics_are_those_of_finite_differences() {
 #[test]
 fn gradients_through_the_statistics_of_the_batch_are_those_of_finite_differences() {
     check(Activation::Tanh, true, &Pass::train(Key::new(4)).with_statistics(Statistics::Batch));
+}
+
+/// A recurrent network in f64 runs in the plain formulation, which `tests/recurrent.rs` holds the operation against.
+fn check_recurrent<C: RecurrentCell>(cell: &str, has_sigmoid: bool) {
+    const LENGTHS: [usize; 3] = [3, 1, 2];
+    for (name, device) in devices() {
+        let (step, tolerance) = accuracy(name, if has_sigmoid { Activation::Sigmoid } else { Activation::Tanh });
+        let config = RecurrentConfig::new(2, 2)
+            .with_layers(2)
+            .with_bidirectional(true)
+            .with_input_rate(rate(0.2))
+            .with_recurrent_rate(rate(0.3))
+            .with_output_rate(rate(0.2))
+            .with_weight_rate(rate(0.1))
+            .with_gate_masks(GateMasks::Untied);
+        let network: Recurrent<C> = config.init(device, Key::new(1));
+        let loss = |network: &Recurrent<C>, x: Tensor<3>| {
+            let (out, state) = network.forward_padded(x, &LENGTHS, None, &Pass::train(Key::new(4)));
+            let weighed = |x: Tensor<3>, seed| (x.clone() * normal(seed, x.dims(), device)).sum();
+            weighed(out, 3) + weighed(state.hidden, 5)
+        };
+        let x: Tensor<3> = normal(2, [3, 3, 2], device);
+        let input = x.clone().require_grad();
+        let (found, all) = gradients(&network, loss(&network, input.clone()));
+        let numbers: BTreeMap<String, Vec<f64>> = parameters(&network);
+        assert_eq!(found.len(), 16, "{cell}");
+        for (path, gradient) in &found {
+            let expected = differences(&numbers[path], step, |moved| {
+                let mut numbers = numbers.clone();
+                numbers.insert(path.clone(), moved.to_vec());
+                values(loss(&with_parameters(network.clone(), &numbers), x.clone()))[0]
+            });
+            assert_near(gradient, &expected, tolerance, &format!("{cell} on {name}: {path}"));
+        }
+        let expected = differences(&values(x.clone()), step, |moved| {
+            values(loss(&network, common::tensor(moved, [3, 3, 2], device)))[0]
+        });
+        assert_near(&values(input.grad(&all).unwrap()), &expected, tolerance, &format!("{cell} on {name}: input"));
+    }
+}
+
+#[test]
+fn gradients_through_recurrent_layers_are_those_of_finite_differences() {
+    check_recurrent::<LstmCell>("lstm", true);
+    check_recurrent::<GruCell>("gru", true);
+    check_recurrent::<ElmanCell>("elman", false);
 }

@@ -290,6 +290,7 @@ fn models_of_the_zoo_are_opened_by_their_family() {
         match (entry.describe().unwrap(), opened) {
             (AnyFile::Table(file), AnyModel::Table(model)) => assert_eq!(&file, model.file()),
             (AnyFile::Images(file), AnyModel::Images(model)) => assert_eq!(&file, model.file()),
+            (AnyFile::Text(file), AnyModel::Text(model)) => assert_eq!(&file, model.file()),
             (AnyFile::Series(file), AnyModel::Series(model)) => assert_eq!(&file, model.file()),
             _ => panic!("{}: a description of another family", entry.name),
         }

@@ -63,6 +63,7 @@ fn every_model_of_the_zoo_is_found_by_its_name_and_loads_on_every_device() {
         let family = match entry.describe().unwrap() {
             AnyFile::Table(file) => file.family,
             AnyFile::Images(file) => file.family,
+            AnyFile::Text(file) => file.family,
             AnyFile::Series(file) => file.family,
         };
         assert!(entry.name.starts_with(&format!("{family}/")));
@@ -71,6 +72,7 @@ fn every_model_of_the_zoo_is_found_by_its_name_and_loads_on_every_device() {
             let same = match (&file, &model) {
                 (AnyFile::Table(file), AnyModel::Table(model)) => file == model.file(),
                 (AnyFile::Images(file), AnyModel::Images(model)) => file == model.file(),
+                (AnyFile::Text(file), AnyModel::Text(model)) => file == model.file(),
                 (AnyFile::Series(file), AnyModel::Series(model)) => file == model.file(),
                 _ => false,
             };
@@ -109,6 +111,7 @@ fn weights_have_the_claimed_checksum_size_and_number_of_parameters() {
         let claims = match entry.describe().unwrap() {
             AnyFile::Table(file) => file.weights,
             AnyFile::Images(file) => file.weights,
+            AnyFile::Text(file) => file.weights,
             AnyFile::Series(file) => file.weights,
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(entry.name);
@@ -118,6 +121,7 @@ fn weights_have_the_claimed_checksum_size_and_number_of_parameters() {
         match entry.open(&device()).unwrap() {
             AnyModel::Table(model) => model.mlp().visit(&mut count),
             AnyModel::Images(model) => model.cnn().visit(&mut count),
+            AnyModel::Text(model) => model.lstm().visit(&mut count),
             AnyModel::Series(model) => model.lstm().visit(&mut count),
         }
         assert_eq!(count.0, claims.params);

@@ -13,8 +13,9 @@ use super::usage;
 /// to `check` or in place of the family to `train`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The family of models: mlp for tables, cnn for pictures, lstm for series;
-    /// or a named variant: cnn/digits, cnn/fashion-mnist, cnn/lenet, cnn/lenet-all,
+    /// The family of models: mlp for tables, cnn for pictures, lstm for series,
+    /// lstm/text for text; or a named variant: cnn/digits, cnn/fashion-mnist,
+    /// cnn/lenet, cnn/lenet-all,
     /// cnn/two-conv
     family: String,
 }

@@ -53,7 +53,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
 }
 
 /// The scores that are listed, where a model has them.
-const SCORES: [&str; 5] = ["rmse", "mase", "coverage", "accuracy", "ece"];
+const SCORES: [&str; 6] = ["rmse", "mase", "coverage", "accuracy", "ece", "bits_per_character"];
 
 /// What is told of a model.
 struct About {
@@ -72,6 +72,16 @@ impl About {
                 name,
                 data: file.data.names.clone(),
                 target: file.target.name.clone(),
+                weights: file.weights.clone(),
+                test: file.test.map(|test| json!(test.monte_carlo)),
+            },
+            AnyFile::Text(file) => Self {
+                name,
+                data: file.data.names.clone(),
+                target: match &file.target {
+                    Some(target) => target.name.clone(),
+                    None => format!("next of {} tokens", file.vocabulary.len()),
+                },
                 weights: file.weights.clone(),
                 test: file.test.map(|test| json!(test.monte_carlo)),
             },

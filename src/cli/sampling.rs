@@ -44,10 +44,12 @@ pub fn idle_interval(model: &AnyModel, level: f64) -> Option<String> {
         AnyModel::Table(model) => model.mlp().task(),
         AnyModel::Images(model) => model.cnn().task(),
         AnyModel::Series(_) => return None,
+        AnyModel::Text(model) => model.lstm().task(),
     };
     let why = match task {
         Task::Regression { noise: Noise::None, .. } => "the model says nothing about the noise",
         Task::Regression { .. } => return None,
+        Task::NextWord { .. } => "a language has no intervals",
         _ => "classes have no intervals",
     };
     Some(format!("--interval {level} changes nothing: {why}"))

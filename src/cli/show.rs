@@ -7,7 +7,8 @@ use burn_zoo::{
     Rate,
     data::{Column, Transform},
     models::{Pool, Stage},
-    zoo::{self, AnyFile, Evaluation, ImageFile, ModelFile, Precision, Provenance, SeriesFile, Weights},
+    nn::MaskTime,
+    zoo::{self, AnyFile, Evaluation, ImageFile, ModelFile, Precision, Provenance, SeriesFile, TextFile, Weights},
 };
 use clap::ValueEnum;
 
@@ -51,6 +52,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             AnyFile::Table(file) => of_table(&args.model, file, out)?,
             AnyFile::Images(file) => of_images(&args.model, file, out)?,
             AnyFile::Series(file) => of_series(&args.model, file, out)?,
+            AnyFile::Text(file) => of_text(&args.model, file, out)?,
         },
     }
     Ok(())
@@ -157,6 +159,46 @@ fn of_series(name: &str, file: &SeriesFile, out: &mut dyn Write) -> Result<()> {
     let Some(test) = &file.test else { return Ok(()) };
     writeln!(out, "test      {} origins, {} passes, {} % intervals", test.origins, test.passes, test.interval * 100.0)?;
     Ok(write_forecasts(test, out)?)
+}
+
+fn of_text(name: &str, file: &TextFile, out: &mut dyn Write) -> Result<()> {
+    let (data, model) = (&file.data, &file.model);
+    let predicts = match &file.target {
+        Some(target) => target.name.clone(),
+        None if file.is_of_characters() => "the next character".to_string(),
+        None => "the next word".to_string(),
+    };
+    let column = data.column.as_ref().map_or(String::new(), |column| format!("column `{column}` of "));
+    writeln!(out, "{name}: predicts {predicts} from texts in {column}{}", data.names.join(", "))?;
+    let kind = if file.is_of_characters() { "characters" } else { "words" };
+    match file.is_language() {
+        true => writeln!(out, "task      a predictor of the next of {} {kind}", file.vocabulary.len())?,
+        false => writeln!(out, "task      {}", model.task)?,
+    }
+    if let Some(target) = file.target.as_ref().filter(|target| target.is_classes()) {
+        writeln!(out, "classes   {}", target.classes.join(", "))?;
+    }
+    writeln!(out, "tokens    {} {kind}, the special ones included", file.vocabulary.len())?;
+    let plural = if model.layers == 1 { "" } else { "s" };
+    let both = if model.bidirectional { ", from both ends" } else { "" };
+    let tied = if model.tied { ", embedding tied to the output" } else { "" };
+    writeln!(out, "network   lstm, {} layer{plural} of {}{both}{tied}", model.layers, model.hidden)?;
+    let time = if model.mask_time == MaskTime::Sequence { "the same at all steps" } else { "anew at each step" };
+    writeln!(
+        out,
+        "rates     {} words, {} inputs, {} states, {} outputs, {} weights; masks {time}",
+        model.word_rate, model.input_rate, model.recurrent_rate, model.output_rate, model.weight_rate
+    )?;
+    write_weights(&file.weights, out)?;
+    let what = if file.is_language() { "tokens" } else { "texts" };
+    let chose = if file.tau.is_some() { "the epoch and tau" } else { "the epoch" };
+    let [train, valid, test] = data.rows;
+    writeln!(out, "{what:<9} {train} trained, {valid} chose {chose}, {test} test")?;
+    if let Some(tau) = &file.tau {
+        let sd: Vec<String> = tau.monte_carlo.iter().map(|tau| fixed(tau.sqrt().recip())).collect();
+        writeln!(out, "noise     constant, standard deviation {}", sd.join(", "))?;
+    }
+    write_end(&file.provenance, &file.test, out)
 }
 
 /// A stage of convolutions, in the words of its settings.

@@ -1,4 +1,4 @@
-//! Data: tables, pictures and series, what their columns are, splits, scaling.
+//! Data: tables, pictures, series and texts, what their columns are, splits, scaling.
 
 mod date;
 mod frame;
@@ -12,6 +12,7 @@ mod settings;
 mod split;
 mod table;
 mod target;
+pub mod text;
 
 pub use frame::Frame;
 #[cfg(feature = "train")]

@@ -6,6 +6,7 @@ mod lstm;
 mod mlp;
 mod task;
 mod view;
+mod windows;
 
 pub use cnn::{Cnn, CnnBlock, CnnConfig, CnnStage, DropoutAt, Norm, Pool, Stage};
 pub use head::{HeadConfig, Over, UncertaintyHead};
@@ -13,3 +14,4 @@ pub use lstm::{Lstm, LstmConfig, SequenceInput};
 pub use mlp::{Mlp, MlpConfig, MlpLayer};
 pub use task::{Noise, Task};
 pub use view::View;
+pub use windows::OverWindows;

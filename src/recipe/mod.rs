@@ -3,10 +3,12 @@
 mod images;
 mod series;
 mod table;
+mod text;
 
 pub use images::{ImageOrigin, PreparedImages, prepare_images, train_cnn};
 pub use series::{PreparedSeries, prepare_series, train_series};
 pub use table::{Origin, Prepared, prepare, train_mlp};
+pub use text::{PreparedTexts, TextSource, prepare_texts, train_text};
 
 use std::collections::HashMap;
 

@@ -4,10 +4,12 @@ mod images;
 mod overlay;
 mod series;
 mod table;
+mod text;
 
 pub use images::{CnnModelSettings, CnnSettings};
 pub use series::{ForecastModelSettings, ForecastSettings};
 pub use table::{ModelSettings, Settings};
+pub use text::{SequenceModelSettings, SequenceSettings};
 
 pub(crate) use overlay::{leaves, read_toml};
 
@@ -31,6 +33,9 @@ pub enum AnySettings {
     /// An LSTM on series.
     #[serde(rename = "lstm/series")]
     Series(ForecastSettings),
+    /// An LSTM on text.
+    #[serde(rename = "lstm/text")]
+    Text(SequenceSettings),
 }
 
 impl AnySettings {
@@ -44,6 +49,7 @@ impl AnySettings {
             None if name == "cnn" => Ok(Self::Cnn(CnnSettings::default())),
             None if name == "lstm" => Ok(Self::Series(ForecastSettings::default())),
             Some(("lstm", "series")) => Ok(Self::Series(ForecastSettings::default())),
+            Some(("lstm", "text")) => Ok(Self::Text(SequenceSettings::default())),
             Some(("cnn", variant)) => CnnSettings::variant(variant).map(Self::Cnn),
             _ => Err(Error::unknown("family", name, FAMILIES)),
         }
@@ -62,8 +68,9 @@ impl AnySettings {
             Some(Value::String(family)) if family == "lstm" => match file.remove("kind") {
                 None => Ok(Self::Series(overlay::over_defaults(&file)?)),
                 Some(Value::String(kind)) if kind == "series" => Ok(Self::Series(overlay::over_defaults(&file)?)),
-                Some(Value::String(other)) => Err(Error::unknown("kind", &other, ["series"])),
-                Some(other) => Err(Error::config("kind", other, "`series`")),
+                Some(Value::String(kind)) if kind == "text" => Ok(Self::Text(overlay::over_defaults(&file)?)),
+                Some(Value::String(other)) => Err(Error::unknown("kind", &other, ["series", "text"])),
+                Some(other) => Err(Error::config("kind", other, "`series` or `text`")),
             },
             Some(Value::String(other)) => Err(Error::unknown("family", &other, FAMILIES)),
             Some(other) => Err(Error::config("family", other, "`mlp`, `cnn` or `lstm`")),
@@ -78,6 +85,9 @@ impl AnySettings {
             Self::Series(settings) => {
                 overlay::template(settings, &format!("{TITLE}family = \"lstm\"\nkind = \"series\"\n"))
             }
+            Self::Text(settings) => {
+                overlay::template(settings, &format!("{TITLE}family = \"lstm\"\nkind = \"text\"\n"))
+            }
         }
     }
 
@@ -90,6 +100,7 @@ impl AnySettings {
             Self::Mlp(settings) => Ok(Self::Mlp(settings.set(path, value)?)),
             Self::Cnn(settings) => Ok(Self::Cnn(settings.set(path, value)?)),
             Self::Series(settings) => Ok(Self::Series(settings.set(path, value)?)),
+            Self::Text(settings) => Ok(Self::Text(settings.set(path, value)?)),
         }
     }
 
@@ -102,6 +113,7 @@ impl AnySettings {
             Self::Mlp(settings) => settings.check(),
             Self::Cnn(settings) => settings.check(),
             Self::Series(settings) => settings.check(),
+            Self::Text(settings) => settings.check(),
         }
     }
 
@@ -111,6 +123,7 @@ impl AnySettings {
             Self::Mlp(_) => "mlp",
             Self::Cnn(_) => "cnn",
             Self::Series(_) => "lstm",
+            Self::Text(_) => "lstm",
         }
     }
 
@@ -120,6 +133,7 @@ impl AnySettings {
             Self::Mlp(settings) => &mut settings.train,
             Self::Cnn(settings) => &mut settings.train,
             Self::Series(settings) => &mut settings.train,
+            Self::Text(settings) => &mut settings.train,
         }
     }
 }
@@ -163,6 +177,7 @@ macro_rules! named {
 named!(Settings, Mlp);
 named!(CnnSettings, Cnn);
 named!(ForecastSettings, Series);
+named!(SequenceSettings, Text);
 
 /// An error about a setting of a section, by the whole path.
 fn within(section: &'static str) -> impl FnOnce(Error) -> Error {

@@ -94,6 +94,38 @@ pub fn auroc(positives: &[f64], negatives: &[f64]) -> Result<Estimate> {
     Ok(Estimate { value: of_positives.value, standard_error })
 }
 
+/// The perplexity of a language model, by its mean of -ln p in nats for each token: e to that. As sure as if it chose among so many tokens alike. The standard
+/// error is by the delta method. It may be compared with that of another model only if both predict the same tokens.
+///
+/// # Examples
+/// ```
+/// use burn_zoo::uncertainty::metrics::{Estimate, perplexity};
+///
+/// let nll = Estimate::mean(&[4_f64.ln(), 16_f64.ln()])?;
+/// assert!((perplexity(nll).value - 8.0).abs() < 1e-12); // the geometric mean
+/// # Ok::<(), burn_zoo::Error>(())
+/// ```
+pub fn perplexity(nll: Estimate) -> Estimate {
+    let value = nll.value.exp();
+    Estimate { value, standard_error: nll.standard_error.map(|error| value * error).filter(|error| error.is_finite()) }
+}
+
+/// The bits that a model needs for each character, by its mean of -ln p in nats for each character: that over ln 2. Without a model, one of 64 characters
+/// takes 6 bits.
+///
+/// # Examples
+/// ```
+/// use burn_zoo::uncertainty::metrics::{Estimate, bits_per_character};
+///
+/// let nll = Estimate::mean(&[2_f64.ln(), 8_f64.ln()])?;
+/// assert!((bits_per_character(nll).value - 2.0).abs() < 1e-12);
+/// # Ok::<(), burn_zoo::Error>(())
+/// ```
+pub fn bits_per_character(nll: Estimate) -> Estimate {
+    let bits = |nats: f64| nats / std::f64::consts::LN_2;
+    Estimate { value: bits(nll.value), standard_error: nll.standard_error.map(bits) }
+}
+
 fn errors<'a>(predicted: &'a [f64], targets: &'a [f64]) -> Result<impl Iterator<Item = f64> + 'a> {
     match predicted.len() == targets.len() {
         true => Ok(predicted.iter().zip(targets).map(|(p, y)| p - y)),

@@ -16,6 +16,7 @@
 
 mod classification;
 mod forecast;
+mod language;
 pub mod metrics;
 mod mixture;
 mod monte_carlo;
@@ -26,6 +27,7 @@ mod stream;
 
 pub use classification::{ClassPrediction, MultiLabelPrediction};
 pub use forecast::{Baseline, ForecastScores, Judged, crps_of_gaussian, crps_of_sample, naive_mae, quantile_of_sample};
+pub use language::{LanguageErrors, LanguageScores, LanguageTally};
 pub use monte_carlo::{MonteCarlo, Sampling};
 pub use regression::{Interval, RegressionPrediction};
 pub use scores::{ClassErrors, ClassScores, RegressionErrors, RegressionScores};

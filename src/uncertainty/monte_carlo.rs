@@ -104,6 +104,11 @@ impl MonteCarlo {
         self.passes
     }
 
+    /// The bytes that samples may take.
+    pub(crate) fn memory_allowed(&self) -> usize {
+        self.memory
+    }
+
     /// The key of pass `number`: `Pass::network` of it is the network that the pass runs.
     pub fn key(&self, number: usize) -> Key {
         Key::new(self.seed).fold_str("monte_carlo").fold(number as u64)
@@ -195,6 +200,15 @@ impl MonteCarlo {
         M: StochasticStream<I>,
     {
         MonteCarloStream::new(model, self.keys())
+    }
+
+    /// Runs the mean network of a model that carries a state, for comparison: predictions of one pass, in which dropout is the identity.
+    pub fn mean_stream<I, M>(model: &M) -> MonteCarloStream<'_, I, M>
+    where
+        I: Clone,
+        M: StochasticStream<I>,
+    {
+        MonteCarloStream::mean(model)
     }
 
     /// Runs the first pass on the first row and returns what it drew, and where; [`predict`](Self::predict) begins with it.

@@ -12,13 +12,19 @@ use crate::{
 /// Many sampled networks reading one stream, each with its own state; a network's masks stay the same along the stream.
 pub struct MonteCarloStream<'a, I, M: StochasticStream<I>> {
     model: &'a M,
-    networks: Vec<(Key, Option<M::State>)>,
+    /// The key of each, none for the mean network, and its state.
+    networks: Vec<(Option<Key>, Option<M::State>)>,
     audited: bool,
 }
 
 impl<'a, I: Clone, M: StochasticStream<I>> MonteCarloStream<'a, I, M> {
     pub(super) fn new(model: &'a M, keys: Vec<Key>) -> Self {
-        Self { model, networks: keys.into_iter().map(|key| (key, None)).collect(), audited: false }
+        Self { model, networks: keys.into_iter().map(|key| (Some(key), None)).collect(), audited: false }
+    }
+
+    /// The mean network alone, which draws nothing.
+    pub(super) fn mean(model: &'a M) -> Self {
+        Self { model, networks: vec![(None, None)], audited: true }
     }
 
     /// Feeds the next window to every network and gives their prediction for its rows.
@@ -29,7 +35,7 @@ impl<'a, I: Clone, M: StochasticStream<I>> MonteCarloStream<'a, I, M> {
     pub fn step(&mut self, window: I) -> Result<<M::Output as Predictive>::Prediction> {
         let (mut outputs, mut kind) = (Vec::with_capacity(self.networks.len()), None);
         for (key, state) in &mut self.networks {
-            let (recorder, pass) = (Recorder::new(), Pass::network(*key));
+            let (recorder, pass) = (Recorder::new(), key.map_or(Pass::mean(), Pass::network));
             let pass = if self.audited { pass } else { pass.recorded(&recorder) };
             let (output, next) = self.model.step(window.clone(), state.take(), &pass);
             if !self.audited {

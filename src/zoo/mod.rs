@@ -7,6 +7,7 @@ mod images;
 mod scores;
 mod series;
 mod table;
+mod text;
 mod weights;
 
 pub use description::{MODEL_TOML, Provenance};
@@ -14,6 +15,9 @@ pub use images::{ImageFile, ImageModel, Pictures};
 pub use scores::{Evaluation, Scores};
 pub use series::{Forecast, ForecastEvaluation, Rolling, SeriesData, SeriesFile, SeriesModel};
 pub use table::{Data, Features, Model, ModelFile, Reading, Rows, Scaling, Tau};
+#[cfg(feature = "train")]
+pub(crate) use text::Way;
+pub use text::{Generated, TextData, TextFile, TextModel, TextReading};
 pub use weights::{Precision, WEIGHTS, Weights};
 
 use std::path::Path;
@@ -134,6 +138,14 @@ impl Entry {
         SeriesModel::from_parts(SeriesFile::read(self.toml, self.path())?, self.weights, self.path(), device)
     }
 
+    /// The model of text on a device.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is of another family.
+    pub fn load_text(&self, device: &Device) -> Result<TextModel> {
+        TextModel::from_parts(TextFile::read(self.toml, self.path())?, self.weights, self.path(), device)
+    }
+
     /// The model on a device, whatever its family.
     ///
     /// # Errors
@@ -157,6 +169,8 @@ pub enum AnyFile {
     Images(ImageFile),
     /// Of series.
     Series(SeriesFile),
+    /// Of text.
+    Text(TextFile),
 }
 
 impl AnyFile {
@@ -170,8 +184,10 @@ impl AnyFile {
             Some("cnn") => ImageFile::read(text, path).map(Self::Images),
             Some("lstm") => match description::kind(text, path)?.as_deref() {
                 Some(SeriesFile::KIND) | None => SeriesFile::read(text, path).map(Self::Series),
+                Some(TextFile::KIND) => TextFile::read(text, path).map(Self::Text),
                 Some(other) => {
-                    Err(description::bad(path)(Error::unknown("kind", other, [SeriesFile::KIND]).to_string()))
+                    let known = [SeriesFile::KIND, TextFile::KIND];
+                    Err(description::bad(path)(Error::unknown("kind", other, known).to_string()))
                 }
             },
             Some(other) => {
@@ -194,6 +210,7 @@ impl AnyFile {
             Self::Table(file) => file.to_toml(),
             Self::Images(file) => file.to_toml(),
             Self::Series(file) => file.to_toml(),
+            Self::Text(file) => file.to_toml(),
         }
     }
 }
@@ -208,6 +225,8 @@ pub enum AnyModel {
     Images(ImageModel),
     /// Of series.
     Series(SeriesModel),
+    /// Of text.
+    Text(TextModel),
 }
 
 impl AnyModel {
@@ -229,6 +248,7 @@ impl AnyModel {
             Self::Table(model) => model.save(directory, others),
             Self::Images(model) => model.save(directory, others),
             Self::Series(model) => model.save(directory, others),
+            Self::Text(model) => model.save(directory, others),
         }
     }
 
@@ -237,6 +257,7 @@ impl AnyModel {
             AnyFile::Table(file) => Model::from_parts(file, weights, path, device).map(Self::Table),
             AnyFile::Images(file) => ImageModel::from_parts(file, weights, path, device).map(Self::Images),
             AnyFile::Series(file) => SeriesModel::from_parts(file, weights, path, device).map(Self::Series),
+            AnyFile::Text(file) => TextModel::from_parts(file, weights, path, device).map(Self::Text),
         }
     }
 }

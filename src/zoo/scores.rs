@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::uncertainty::{ClassScores, RegressionScores};
+use crate::uncertainty::{ClassScores, LanguageScores, RegressionScores};
 
 /// How good a model is on rows that nothing was chosen by.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum Scores {
     Regression(RegressionScores),
     /// Of classes.
     Classes(ClassScores),
+    /// Of next tokens.
+    Language(LanguageScores),
 }
 
 impl Scores {
@@ -36,6 +38,7 @@ impl Scores {
         match self {
             Self::Regression(_) => &RegressionScores::NAMES,
             Self::Classes(_) => &ClassScores::NAMES,
+            Self::Language(scores) => &LanguageScores::NAMES[..scores.values().len()],
         }
     }
 
@@ -44,6 +47,7 @@ impl Scores {
         match self {
             Self::Regression(scores) => scores.values().to_vec(),
             Self::Classes(scores) => scores.values().to_vec(),
+            Self::Language(scores) => scores.values(),
         }
     }
 
@@ -52,6 +56,7 @@ impl Scores {
         match self {
             Self::Regression(scores) => scores.standard_errors().to_vec(),
             Self::Classes(scores) => scores.standard_errors().to_vec(),
+            Self::Language(scores) => scores.standard_errors(),
         }
     }
 
@@ -63,6 +68,11 @@ impl Scores {
     /// The scores of classes, if they are.
     pub fn classes(&self) -> Option<ClassScores> {
         if let Self::Classes(scores) = self { Some(*scores) } else { None }
+    }
+
+    /// The scores of next tokens, if they are.
+    pub fn language(&self) -> Option<LanguageScores> {
+        if let Self::Language(scores) = self { Some(*scores) } else { None }
     }
 
     /// The score of that name, if these scores have it.

@@ -3,6 +3,7 @@
 mod images;
 mod series;
 mod table;
+mod text;
 
 use std::{io::Write, path::PathBuf};
 
@@ -31,6 +32,10 @@ use super::{
 /// target's unit, nll in nats, coverage as a share. Classes: accuracy as a
 /// share, nll in nats, brier, ece. Standard errors are over rows.
 ///
+/// Of a language: nll in nats a token, perplexity, and bits_per_character where
+/// tokens are characters, with standard errors over windows; the baseline knows
+/// how often each token stands in the training part.
+///
 /// Of pictures it also says how well each uncertainty tells those that the model
 /// takes for another class, and with --ood those of another source: auroc, the
 /// probability that it is larger for one of them than for one of the others.
@@ -44,7 +49,7 @@ pub struct Args {
     model: String,
     /// A file with a table, - for standard input, or a built-in table; of a model
     /// of pictures fashion-mnist:DIR, mnist:DIR, cifar10:DIR, images:DIR, digits;
-    /// of series airline, seasonal
+    /// of series airline, seasonal; of a model of plain text a file of that
     #[arg(long, value_name = "FILE|SOURCE", value_parser = NonEmptyStringValueParser::new())]
     data: String,
     /// Pictures of another source, which the model should be unsure about
@@ -88,6 +93,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         AnyModel::Table(model) => table::run(args, model, &words, out),
         AnyModel::Images(model) => images::run(args, model, &words, out),
         AnyModel::Series(model) => series::run(args, model, &words, out),
+        AnyModel::Text(model) => text::run(args, model, &words, out),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod images;
 mod table;
+mod text;
 
 use std::{collections::HashSet, io::Write};
 
@@ -19,7 +20,7 @@ use super::{
     sampling::{Sampling, idle_interval},
 };
 
-/// Predict the rows of a table, or pictures, with uncertainty
+/// Predict the rows of a table, pictures or texts, with uncertainty
 ///
 /// A model of pictures reads a PNG or JPEG file, or a folder of them with its
 /// sub-folders: a row for each, beginning with file. Pictures get the size and
@@ -34,12 +35,17 @@ use super::{
 /// mutual_information (nats), and p_CLASS for each. The column outside names
 /// the cells beyond what the training saw. The same arguments give the same
 /// bytes. A header without rows is answered by a header without rows.
+///
+/// A model of texts reads their column of such a table, or plain text, a line a
+/// text. A model of a language adds tokens, nll (nats a token), perplexity,
+/// bits_per_character, the mean mutual_information of the tokens, and unsure:
+/// the places where the networks disagree most.
 #[derive(clap::Args)]
 pub struct Args {
     /// A model of the zoo, or a directory that `train` wrote
     pub model: String,
     /// A file with a table, or - for standard input; of a model of pictures a
-    /// picture or a folder
+    /// picture or a folder, of a model of plain text a file of that
     #[arg(long, value_name = "FILE|DIR", value_parser = NonEmptyStringValueParser::new())]
     input: String,
     /// The probability, between 0 and 1, that an interval shall hold; may be
@@ -99,6 +105,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         AnyModel::Table(model) => table::run(args, model, &mut words, out),
         AnyModel::Images(model) => images::run(args, model, &words, out),
         AnyModel::Series(_) => Err(Usage(format!("{} forecasts series: say `forecast {0}`", args.model)).into()),
+        AnyModel::Text(model) => text::run(args, model, &mut words, out),
     }
 }
 

@@ -167,7 +167,7 @@ impl Job<'_> {
         while features.rows() > 0 {
             lines.clear();
             let done = self.model.predict_each(features, &self.monte_carlo, |_, prediction| {
-                lines.extend(self.columns.numbers(&prediction, self.args)?);
+                lines.extend(cells_of(&prediction, self.columns.noise, self.args)?);
                 Ok(())
             });
             let (row, value) = match done {
@@ -212,19 +212,8 @@ struct Columns {
 
 impl Columns {
     fn new(model: &Model, header: &[String], binding: &Binding, args: &Args) -> Result<Self> {
-        let (mut names, mut noise) = (Vec::new(), true);
-        if model.target().is_classes() {
-            names = class_columns(&model.target().classes);
-        } else if model.mlp().task() == (Task::Regression { targets: 1, noise: Noise::None }) {
-            noise = false; // an interval would be too narrow by all of it
-            names.extend(["mean", "sd_epistemic"].map(String::from));
-        } else {
-            names.extend(["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(String::from));
-            for level in args.levels() {
-                let level = if args.levels().len() > 1 { format!("_{level}") } else { String::new() };
-                names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
-            }
-        }
+        let noise = model.mlp().task() != (Task::Regression { targets: 1, noise: Noise::None });
+        let mut names = columns_of(&model.target().classes, noise, args);
         let predicted = names.len();
         names.push("outside".to_string());
         names.extend((args.on_error == OnError::Mark).then(|| "error".to_string()));
@@ -242,28 +231,44 @@ impl Columns {
         }
         Ok(Self { passed, predicted, noise, names })
     }
+}
 
-    /// The cells of each row's prediction.
-    fn numbers(&self, prediction: &Prediction, args: &Args) -> burn_zoo::Result<Vec<Vec<Cell>>> {
-        let numbers = |numbers: Vec<f64>| numbers.into_iter().map(Cell::Number);
-        match prediction {
-            Prediction::Classes(classes) => Ok(class_cells(classes).collect()),
-            Prediction::Regression(regression) if !self.noise => Ok((0..regression.rows())
-                .map(|row| numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect())
-                .collect()),
-            Prediction::Regression(regression) => {
-                let intervals = args.levels().iter().map(|&level| regression.interval(level));
-                let intervals = intervals.collect::<burn_zoo::Result<Vec<_>>>()?;
-                let (aleatoric, sd) = (regression.aleatoric_variance()?, regression.sd()?);
-                let row = |row: usize| {
-                    let (epistemic, aleatoric) = (regression.epistemic_variance()[row].sqrt(), aleatoric[row].sqrt());
-                    let ends = intervals.iter().flat_map(|interval| [interval.lower[row], interval.upper[row]]);
-                    let moments = [regression.mean()[row], sd[row], epistemic, aleatoric];
-                    numbers(moments.into_iter().chain(ends).collect()).collect()
-                };
-                Ok((0..regression.rows()).map(row).collect())
-            }
-            Prediction::MultiLabel(_) => unreachable!("no table trains a predictor of labels"),
+/// The columns of a prediction of these classes, or of a number; `noise` is whether the model says something about that of the data.
+pub fn columns_of(classes: &[String], noise: bool, args: &Args) -> Vec<String> {
+    if !classes.is_empty() {
+        return class_columns(classes);
+    }
+    if !noise {
+        return ["mean", "sd_epistemic"].map(String::from).to_vec(); // an interval would be too narrow by all of it
+    }
+    let mut names = ["mean", "sd", "sd_epistemic", "sd_aleatoric"].map(String::from).to_vec();
+    for level in args.levels() {
+        let level = if args.levels().len() > 1 { format!("_{level}") } else { String::new() };
+        names.extend(["lower", "upper"].map(|name| format!("{name}{level}")));
+    }
+    names
+}
+
+/// The cells of each row's prediction.
+pub fn cells_of(prediction: &Prediction, noise: bool, args: &Args) -> burn_zoo::Result<Vec<Vec<Cell>>> {
+    let numbers = |numbers: Vec<f64>| numbers.into_iter().map(Cell::Number);
+    match prediction {
+        Prediction::Classes(classes) => Ok(class_cells(classes).collect()),
+        Prediction::Regression(regression) if !noise => Ok((0..regression.rows())
+            .map(|row| numbers(vec![regression.mean()[row], regression.epistemic_variance()[row].sqrt()]).collect())
+            .collect()),
+        Prediction::Regression(regression) => {
+            let intervals = args.levels().iter().map(|&level| regression.interval(level));
+            let intervals = intervals.collect::<burn_zoo::Result<Vec<_>>>()?;
+            let (aleatoric, sd) = (regression.aleatoric_variance()?, regression.sd()?);
+            let row = |row: usize| {
+                let (epistemic, aleatoric) = (regression.epistemic_variance()[row].sqrt(), aleatoric[row].sqrt());
+                let ends = intervals.iter().flat_map(|interval| [interval.lower[row], interval.upper[row]]);
+                let moments = [regression.mean()[row], sd[row], epistemic, aleatoric];
+                numbers(moments.into_iter().chain(ends).collect()).collect()
+            };
+            Ok((0..regression.rows()).map(row).collect())
         }
+        Prediction::MultiLabel(_) => unreachable!("no recipe trains a predictor of labels"),
     }
 }

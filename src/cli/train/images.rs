@@ -28,6 +28,7 @@ impl Pictures {
             ("--valid", args.valid.is_some()),
             ("--test", args.test.is_some()),
             ("--target", args.target.is_some()),
+            ("--text", args.text.is_some()),
             ("--task", args.task.is_some()),
             ("--column", !args.columns.is_empty()),
             ("--na", !args.missing.is_empty()),

@@ -3,6 +3,7 @@
 mod images;
 mod series;
 mod table;
+mod text;
 mod unfinished;
 
 use std::{
@@ -16,7 +17,7 @@ use burn::tensor::Device;
 use burn_zoo::{
     DeviceSpec, Error,
     data::ColumnKind,
-    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages, PreparedSeries},
+    recipe::{ImageOrigin, Origin, Outcome, Prepared, PreparedImages, PreparedSeries, PreparedTexts},
     report::Figure,
     settings::AnySettings,
     train::{Epoch, TrainConfig},
@@ -37,9 +38,10 @@ use super::{
 use images::Pictures;
 use series::Series;
 use table::Tables;
+use text::Texts;
 use unfinished::{MODEL, SUFFIX, Unfinished};
 
-/// Train a model on a table, on series or on pictures, and save it with its
+/// Train a model on a table, pictures, series or text, and save it with its
 /// preprocessing
 ///
 /// mlp learns a table, CSV or its kin: a file, - for standard input, or the
@@ -55,22 +57,26 @@ use unfinished::{MODEL, SUFFIX, Unfinished};
 /// columns, --group what tells one series from another. The latest values test,
 /// those before them choose.
 ///
+/// With --text, lstm learns from the texts in a column: --target, a class or a
+/// number, from each; without a target, or of plain text (--data text:FILE), the
+/// language: which character or word comes next.
+///
 /// The saved directory is a model for predict or forecast, evaluate and show.
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// mlp for tables, cnn for pictures, lstm for series, a named variant such as
-    /// cnn/lenet, or a file with settings (see `config`)
+    /// mlp for tables, cnn for pictures, lstm for series and texts, a named variant
+    /// such as cnn/lenet, or a file with settings (see `config`)
     #[arg(value_name = "FAMILY|CONFIG.toml", required_unless_present = "resume")]
     family: Option<String>,
     /// The table: a file, - for standard input, or wine-red; or the series: a
     /// file, -, airline or seasonal; or the pictures: fashion-mnist:DIR,
-    /// mnist:DIR, cifar10:DIR, images:DIR or digits
+    /// mnist:DIR, cifar10:DIR, images:DIR or digits; or plain text: text:FILE
     #[arg(long, value_name = "FILE|SOURCE", required_unless_present = "resume", value_parser = NonEmptyStringValueParser::new())]
     data: Option<String>,
-    /// A table of its own to stop the training by and to fit the noise to
+    /// A table or text of its own to stop the training by and to fit the noise to
     #[arg(long, value_name = "FILE", requires = "test", value_parser = NonEmptyStringValueParser::new())]
     valid: Option<String>,
-    /// A table of its own for the scores
+    /// A table or text of its own for the scores
     #[arg(long, value_name = "FILE", requires = "valid", value_parser = NonEmptyStringValueParser::new())]
     test: Option<String>,
     /// The directory to write; it must not exist
@@ -102,6 +108,9 @@ pub struct Args {
     /// times
     #[arg(long, value_name = "COLUMN")]
     observed: Vec<String>,
+    /// Of an lstm: the column that holds the texts
+    #[arg(long, value_name = "COLUMN")]
+    text: Option<String>,
     /// What to predict [default: by the target, and stated]
     #[arg(long, value_enum)]
     task: Option<TaskKind>,
@@ -131,7 +140,7 @@ pub struct Args {
 }
 
 /// What a training is begun with, and not gone on with.
-const ANEW: [&str; 23] = [
+const ANEW: [&str; 24] = [
     "family",
     "data",
     "valid",
@@ -143,6 +152,7 @@ const ANEW: [&str; 23] = [
     "horizon",
     "known",
     "observed",
+    "text",
     "task",
     "columns",
     "missing",
@@ -228,6 +238,8 @@ enum Work {
     Cnn(Pictures),
     #[serde(rename = "lstm/series")]
     Series(Series),
+    #[serde(rename = "lstm/text")]
+    Text(Texts),
 }
 
 impl Work {
@@ -237,6 +249,7 @@ impl Work {
             Self::Mlp(work) => &work.tables,
             Self::Cnn(work) => std::slice::from_ref(&work.source),
             Self::Series(work) => std::slice::from_ref(&work.source),
+            Self::Text(work) => &work.sources,
         }
     }
 
@@ -245,6 +258,7 @@ impl Work {
             Self::Mlp(work) => work.settings.check(),
             Self::Cnn(work) => work.settings.check(),
             Self::Series(work) => work.settings.check(),
+            Self::Text(work) => work.settings.check(),
         }
     }
 
@@ -253,6 +267,7 @@ impl Work {
             Self::Mlp(work) => &work.settings.train,
             Self::Cnn(work) => &work.settings.train,
             Self::Series(work) => &work.settings.train,
+            Self::Text(work) => &work.settings.train,
         }
     }
 
@@ -261,6 +276,7 @@ impl Work {
             Self::Mlp(work) => work.prepare(made, say),
             Self::Cnn(work) => work.prepare(made, say),
             Self::Series(work) => work.prepare(made, say),
+            Self::Text(work) => work.prepare(made, say),
         }
     }
 }
@@ -270,13 +286,14 @@ enum Ready {
     Table(Box<Prepared>, Origin),
     Pictures(Box<PreparedImages>, ImageOrigin, String),
     Series(Box<PreparedSeries>, Origin),
+    Text(Box<PreparedTexts>, Origin),
 }
 
 impl Ready {
     /// Of each of the sources.
     fn sha256(&self) -> &[String] {
         match self {
-            Self::Table(_, origin) | Self::Series(_, origin) => &origin.sha256,
+            Self::Table(_, origin) | Self::Series(_, origin) | Self::Text(_, origin) => &origin.sha256,
             Self::Pictures(_, _, sha256) => std::slice::from_ref(sha256),
         }
     }
@@ -287,6 +304,7 @@ impl Ready {
             Self::Table(prepared, _) => (table::stated(prepared), &prepared.split),
             Self::Pictures(prepared, ..) => (images::stated(prepared), &prepared.split),
             Self::Series(prepared, _) => (series::stated(prepared), &prepared.split),
+            Self::Text(prepared, _) => return text::stated(prepared),
         };
         let [train, valid, test] = split.parts().map(<[usize]>::len);
         let rows = if matches!(self, Self::Series(..)) { "windows" } else { "rows" };
@@ -312,6 +330,12 @@ impl Ready {
                 let file = model.file();
                 let (best, test) = (file.provenance.best_epoch, file.test);
                 Ok(Trained { model: AnyModel::Series(model), curve, best, test: test.map(Scores::Forecasts) })
+            }
+            Self::Text(prepared, origin) => {
+                let Outcome { model, curve, .. } = prepared.train(origin, device, report, Some(checkpoint))?;
+                let file = model.file();
+                let (best, test) = (file.provenance.best_epoch, file.test);
+                Ok(Trained { model: AnyModel::Text(model), curve, best, test: test.map(Scores::Rows) })
             }
         }
     }
@@ -342,6 +366,7 @@ impl Job {
             AnySettings::Mlp(settings) => Work::Mlp(Tables::new(settings, data, args)?),
             AnySettings::Cnn(settings) => Work::Cnn(Pictures::new(settings, data, args)?),
             AnySettings::Series(settings) => Work::Series(Series::new(settings, data, args)?),
+            AnySettings::Text(settings) => Work::Text(Texts::new(settings, data, args)?),
         };
         match work.check() {
             Err(error) if is_file(family) && args.set.is_empty() => Err(error).with_context(|| family.clone()),
@@ -484,7 +509,7 @@ fn is_file(family: &str) -> bool {
 fn settings(family: &str, args: &Args) -> Result<AnySettings> {
     let mut settings = match is_file(family) {
         true => check::read(family)?,
-        false => AnySettings::find(family)
+        false => AnySettings::find(if family == "lstm" && text::is_said(args) { "lstm/text" } else { family })
             .map_err(|error| Usage(format!("{error} (nor is it a file with settings, .toml)")))?,
     };
     for set in &args.set {

@@ -29,6 +29,7 @@ impl Series {
             ("--valid", args.valid.is_some(), "the parts follow each other in time"),
             ("--test", args.test.is_some(), "the parts follow each other in time"),
             ("--task", args.task.is_some(), "lstm forecasts numbers"),
+            ("--text", args.text.is_some(), "the settings are of kind = \"series\""),
         ];
         if let Some((option, _, why)) = of_tables.into_iter().find(|(_, said, _)| *said) {
             return Err(Usage(format!("{option} is not for series: {why}")).into());

@@ -34,6 +34,9 @@ impl Tables {
         if let Some(option) = args.of_series() {
             return Err(Usage(format!("{option} is for series: mlp learns tables (say `train lstm`)")).into());
         }
+        if super::text::is_said(args) {
+            return Err(Usage("--text and text:FILE are for an lstm: say `train lstm`".to_string()).into());
+        }
         let tables = [Some(data), args.valid.as_deref(), args.test.as_deref()].into_iter().flatten();
         Ok(Self {
             tables: tables.map(str::to_string).collect(),
