@@ -31,6 +31,9 @@ pub(super) struct Source<'a> {
     pub gaps: Gaps,
 }
 
+/// A series, and its cells without a value: their rows and columns.
+type LaidOut = (Layout, Vec<(usize, usize)>);
+
 /// The rows of one series, by ticks.
 pub(super) struct Layout {
     pub group: Vec<String>,
@@ -375,7 +378,7 @@ impl Source<'_> {
         values: &[f64],
         columns: &[usize],
         notes: &mut Vec<String>,
-    ) -> Result<Option<(Layout, Cells)>> {
+    ) -> Result<Option<LaidOut>> {
         let (frame, width) = (self.frame, self.targets.len());
         let has = |row: usize, at: usize| !frame.dialect(row).is_missing(frame.cell(row, at));
         let given = |rows: &[(Moment, usize)], columns: &[usize]| {
@@ -471,9 +474,6 @@ impl Source<'_> {
         (!words.is_empty()).then(|| words.join(", "))
     }
 }
-
-/// Rows and columns of cells.
-type Cells = Vec<(usize, usize)>;
 
 /// The rows of each tick, with the moments that they say.
 type Ticks = BTreeMap<i64, Vec<(Moment, usize)>>;
