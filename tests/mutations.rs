@@ -22,13 +22,14 @@ use burn_zoo::{
         Column, Frame, Missing, Unseen,
         image::{ImageData, Images, Labelled},
         read::{Header, Quote, ReadOptions, TableReader},
+        text::{self, Long},
     },
-    models::{CnnConfig, MlpConfig, Norm, Pool, Stage, Task},
-    recipe::{self, ImageOrigin, Origin},
-    settings::{CnnSettings, Settings},
+    models::{CnnConfig, LstmConfig, MlpConfig, Norm, Pool, Stage, Task},
+    recipe::{self, ImageOrigin, Origin, TextSource},
+    settings::{CnnSettings, SequenceSettings, Settings},
     train::Quiet,
     uncertainty::{MonteCarlo, Prediction},
-    zoo::{AnyModel, ImageFile, ImageModel, MODEL_TOML, Model, ModelFile, Reading, WEIGHTS},
+    zoo::{AnyModel, ImageFile, ImageModel, MODEL_TOML, Model, ModelFile, Reading, TextFile, TextModel, WEIGHTS},
 };
 use flate2::{Compression, write::GzEncoder};
 use memory::{LIVE, PEAK, alone};
@@ -258,6 +259,11 @@ fn parameters(toml: &str) -> Option<usize> {
     let model = toml.parse::<toml::Table>().ok()?.remove("model")?;
     if model.get("stages").is_some() {
         return trained_numbers(&model.try_into().ok()?);
+    }
+    if model.get("mask_time").is_some() {
+        let config: LstmConfig = model.try_into().ok()?;
+        let small = config.check().is_ok() && config.hidden * config.layers < 2000;
+        return small.then(|| config.init(&Device::flex(), Key::new(1)).num_params());
     }
     let config: MlpConfig = model.try_into().ok()?;
     let widths = [&[config.d_input], &config.hidden[..], &[config.task.d_output()]].concat();
@@ -543,6 +549,121 @@ fn ten_thousand_damaged_models_of_pictures_are_refused_or_predict_finite_numbers
             for row in 0..2 {
                 let sum: f64 = prediction.probabilities(row).iter().sum();
                 assert!((sum - 1.0).abs() < 1e-6 && prediction.entropy()[row].is_finite(), "{sum}");
+            }
+            Ok::<_, String>(())
+        });
+        match done {
+            Ok(()) => predicted += 1,
+            Err(error) => assert_one_line(&error),
+        }
+    });
+    println!("{opened} of 10000 opened, {predicted} predicted");
+    assert!(opened > 1000 && predicted > 500 && predicted < 7000, "{opened} {predicted}");
+}
+
+/// A small model of text: of a language, or of a class or a number of each.
+fn trained_on_text(target: Option<&str>, changes: &[&str]) -> TextModel {
+    let small = ["model.hidden=3", "model.embedding=2", "train.epochs=1", "data.min_count=1"];
+    let settings = small.iter().chain(changes).fold(SequenceSettings::default(), |settings, change| {
+        let (path, value) = change.split_once('=').unwrap();
+        settings.set(path, value).unwrap()
+    });
+    let row = |i: usize| format!("{}{} \"so\" ,{},{}\n", "ab".repeat(1 + i % 4), i % 3, ["x", "y", "z"][i % 3], i % 7);
+    let table =
+        frame(format!("text,class,n\n{}", (0..40).map(row).collect::<String>()).as_bytes(), &ReadOptions::default());
+    let (table, lines) = (table.unwrap(), (0..40).map(row).collect::<String>());
+    let file = text::TextFile::from_bytes("t.txt", lines.as_bytes()).unwrap();
+    let source = match target {
+        Some(_) => TextSource::Table { frame: &table, given: None, column: "text", target },
+        None => TextSource::File(&file),
+    };
+    recipe::train_text(source, &settings, origin(), &Device::flex(), Quiet).unwrap().model
+}
+
+/// The same of a model of text.
+fn reshape_texts(saved: &mut Saved, draws: &mut Draws) {
+    let n = draws.of(&[0, 1, 2, 7, 60, i64::MAX as usize]);
+    let x = draws.of(&[1e308, -1e308, 1e-320, 1e70, 1e-70, 0.0, -1.0, f64::NAN, f64::INFINITY, f64::MAX]);
+    let mut file = TextFile::read(&saved.toml, Path::new("model.toml")).unwrap();
+    match draws.below(11) {
+        0 => file.model.hidden = n,
+        1 => file.model.layers = n,
+        2 => file.model.bidirectional = true,
+        3 => file.data.settings.length = n,
+        4 => file.data.settings.window = n,
+        5 => file.data.settings.streams = n,
+        6 => file.data.counts.iter_mut().for_each(|count| *count = n),
+        7 => {
+            file.scaling.iter_mut().for_each(|scaler| scaler.sd.iter_mut().chain(&mut scaler.mean).for_each(|y| *y = x))
+        }
+        8 => file.tau.iter_mut().for_each(|tau| tau.monte_carlo[0] = x),
+        9 => (file.data.settings.long, file.data.settings.length) = (Long::Window, n),
+        _ => file.target.iter_mut().for_each(|target| target.classes.clear()),
+    }
+    saved.toml = file.to_toml();
+    if parameters(&saved.toml).is_some_and(|n| n < 1 << 20) {
+        let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
+        file.model.init(&Device::flex(), Key::new(1)).save_into(&mut store).unwrap();
+        saved.weights = store.get_bytes().unwrap().to_vec();
+    }
+    saved.repair();
+}
+
+#[test]
+fn ten_thousand_damaged_models_of_text_are_refused_or_predict_finite_numbers() {
+    let _alone = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let models = [
+        trained_on_text(None, &["data.streams=4", "data.window=8"]),
+        trained_on_text(None, &["data.streams=4", "data.tokens=word", "data.split=[0.5,0.25,0.25]"]),
+        trained_on_text(Some("class"), &["model.bidirectional=true", "data.length=5", "data.long=window"]),
+        trained_on_text(Some("n"), &["data.task=regression"]),
+    ];
+    let wholes: Vec<Saved> =
+        models.iter().map(|model| Saved::of(&AnyModel::Text(model.clone()), directory.path())).collect();
+    for (whole, model) in wholes.iter().zip(&models) {
+        let mut repaired = whole.clone();
+        repaired.repair();
+        assert_eq!(&TextFile::read(&repaired.toml, Path::new("model.toml")).unwrap(), model.file());
+    }
+    let path = directory.path().join("damaged");
+    fs::create_dir(&path).unwrap();
+    let (mut opened, mut predicted) = (0, 0);
+    survive(|case| {
+        let mut draws = Draws(Key::new(case).fold_str("model of text"), 0);
+        let saved = damaged(&wholes[case as usize % wholes.len()], &mut draws, reshape_texts);
+        fs::write(path.join(MODEL_TOML), &saved.toml).unwrap();
+        fs::write(path.join(WEIGHTS), &saved.weights).unwrap();
+        let (what, monte_carlo) = (|| format!("case {case}"), MonteCarlo::new(2));
+        let done = bounded(saved.bytes(), what, || {
+            let model = TextModel::open(&path, &Device::flex()).map_err(|error| error.to_string())?;
+            opened += 1;
+            let texts = ["ababab1", "", "ab \"so\" other"];
+            if model.file().is_language() {
+                let tokens = model.vocabulary().encode_lines(texts);
+                let scores = model.evaluate_language("t", &tokens, &monte_carlo).map_err(|error| error.to_string())?;
+                assert!(scores.monte_carlo.get("nll").unwrap().is_finite(), "{scores:?}");
+                let each = |_, reading: burn_zoo::zoo::TextReading| {
+                    assert!(
+                        reading.log_probabilities.iter().chain(&reading.entropy).all(|x| x.is_finite()),
+                        "{reading:?}"
+                    );
+                    Ok(())
+                };
+                return model.read_each(&texts, &monte_carlo, each).map_err(|error| error.to_string());
+            }
+            match model.predict(&texts, &monte_carlo).map_err(|error| error.to_string())?.1 {
+                Prediction::Classes(prediction) => {
+                    for row in 0..3 {
+                        let sum: f64 = prediction.probabilities(row).iter().sum();
+                        assert!((sum - 1.0).abs() < 1e-6 && prediction.entropy()[row].is_finite(), "{sum}");
+                    }
+                }
+                Prediction::Regression(prediction) => {
+                    let sd = prediction.sd().map_err(|error| error.to_string())?;
+                    assert!(prediction.mean().iter().chain(&sd).all(|x| x.is_finite()), "{sd:?}");
+                }
+                Prediction::MultiLabel(_) => panic!("labels"),
             }
             Ok::<_, String>(())
         });

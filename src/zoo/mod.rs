@@ -36,7 +36,7 @@ pub struct Entry {
     card: &'static str,
 }
 
-const ENTRIES: [Entry; 4] = [
+const ENTRIES: [Entry; 5] = [
     Entry {
         name: "cnn/digits",
         toml: include_str!("../../models/cnn/digits.toml"),
@@ -53,6 +53,12 @@ const ENTRIES: [Entry; 4] = [
         name: "lstm/airline",
         toml: include_str!("../../models/lstm/airline.toml"),
         weights: include_bytes!("../../models/lstm/airline.safetensors"),
+        card: include_str!("../../models/lstm/README.md"),
+    },
+    Entry {
+        name: "lstm/shakespeare-char",
+        toml: include_str!("../../models/lstm/shakespeare-char.toml"),
+        weights: include_bytes!("../../models/lstm/shakespeare-char.safetensors"),
         card: include_str!("../../models/lstm/README.md"),
     },
     Entry {
