@@ -18,7 +18,7 @@ use crate::{
     models::Lstm,
     outputs::{Gaussian, Point},
     pass::Pass,
-    stochastic::{Predictive, Samples, Stochastic},
+    stochastic::{Joinable, Predictive, Samples, Stochastic},
     uncertainty::{Baseline, ForecastScores, Judged, MonteCarlo, RegressionPrediction, crps_of_gaussian},
     zoo::weights::{self, Precision, Weights},
 };
@@ -274,20 +274,28 @@ impl SeriesModel {
 
     /// What networks, or the mean network, say at some origins, on the model's scale.
     fn outputs(&self, windows: &Windows, origins: &[Origin], networks: Option<&[Key]>) -> Result<Samples> {
-        let mut inputs = Vec::with_capacity(origins.len() * windows.shape().d_input());
-        for &origin in origins {
-            inputs.extend(windows.input(origin)?);
-        }
-        let tensor = self.tensor(inputs, windows.shape().d_input());
         let passes: Vec<Pass<'_>> = match networks {
             Some(keys) => keys.iter().map(|&key| Pass::network(key)).collect(),
             None => vec![Pass::mean()],
         };
-        let mut outputs: Vec<Option<Tensor<2>>> = vec![None; passes.len()];
-        self.lstm.run_many(tensor, &passes, &mut |number, output| outputs[number] = Some(output.packed()));
-        let outputs: Vec<Tensor<2>> = outputs.into_iter().map(|output| output.expect("every pass runs")).collect();
-        let (passes, [rows, width]) = (outputs.len(), outputs[0].dims());
-        Ok(Samples::new([passes, rows, width], self.numbers(Tensor::cat(outputs, 0), rows)?))
+        let mut all: Option<Samples> = None;
+        for origins in origins.chunks(ROWS) {
+            let mut inputs = Vec::with_capacity(origins.len() * windows.shape().d_input());
+            for &origin in origins {
+                inputs.extend(windows.input(origin)?);
+            }
+            let tensor = self.tensor(inputs, windows.shape().d_input());
+            let mut outputs: Vec<Option<Tensor<2>>> = vec![None; passes.len()];
+            self.lstm.run_many(tensor, &passes, &mut |number, output| outputs[number] = Some(output.packed()));
+            let outputs: Vec<Tensor<2>> = outputs.into_iter().map(|output| output.expect("every pass runs")).collect();
+            let (passes, [rows, width]) = (outputs.len(), outputs[0].dims());
+            let samples = Samples::new([passes, rows, width], self.numbers(Tensor::cat(outputs, 0), rows)?);
+            match &mut all {
+                Some(all) => all.join(samples),
+                None => all = Some(samples),
+            }
+        }
+        all.ok_or(Error::NoRows)
     }
 
     fn tensor(&self, values: Vec<f32>, width: usize) -> Tensor<2> {
