@@ -3,9 +3,9 @@
 
 mod cli_support;
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::PathBuf, process::Stdio};
 
-use cli_support::{burn_zoo, cells, words};
+use cli_support::{burn_zoo, cells, command, words};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -117,6 +117,32 @@ fn a_series_is_learned_forecast_drawn_and_judged() {
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["origins"].as_u64(), Some(3));
     let (shown, _) = ok(&at, "show m");
     assert!(shown.starts_with("m: forecasts Passengers of airline, 12 steps of 1mo at once\n"), "{shown}");
+}
+
+#[test]
+fn a_training_that_is_killed_goes_on_to_the_same_model() {
+    let at = tempfile::tempdir().unwrap();
+    let long = AIRLINE.replace("epochs=40", "epochs=150").replace("--set model.hidden=16", "--set model.hidden=32 --set augment.jitter=0.1");
+    ok(&at, &long.replace("--out m", "--out whole"));
+    let line = words(&long);
+    let mut child = command(at.path(), &line.iter().map(String::as_str).collect::<Vec<_>>())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (checkpoint, out) = (at.path().join("m.unfinished/checkpoint"), at.path().join("m"));
+    while !checkpoint.exists() && !out.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!out.exists(), "it was not killed in time");
+    ok(&at, "train --resume m");
+    let file = |model: &str, name: &str| fs::read(at.path().join(model).join(name)).unwrap();
+    for name in ["weights.safetensors", "curve.csv"] {
+        assert!(file("m", name) == file("whole", name), "{name}");
+    }
 }
 
 #[test]
@@ -255,7 +281,7 @@ fn d07_times_in_parts_and_series_side_by_side() {
     let (code, says) = refused(&at, "forecast b --steps 5 -q");
     assert_eq!(
         (code, says.trim_end()),
-        (2, "error: --steps 5: expected at most 4: `TEMP`, `cbwd` is not known of the steps to come")
+        (2, "error: --steps 5: expected at most 4: `TEMP`, `cbwd` are not known of the steps to come")
     );
 
     let (code, says) = refused(&at, &format!("train lstm --data panel.csv --time day --target y {SMALL} --out p"));

@@ -41,6 +41,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant)] // there is one
 enum Command {
     List(list::Args),
     Show(show::Args),
@@ -108,11 +109,23 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// A check found a difference: exit code 3.
+#[derive(Debug)]
+struct Difference(String);
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Difference {}
+
 fn usage(error: Error) -> anyhow::Error {
     Usage(error.to_string()).into()
 }
 
-/// Runs the command: 0 done (a closed pipe included), 1 failed, 2 a mistake in the arguments; a training that is interrupted ends with 130.
+/// Runs the command: 0 done (a closed pipe included), 1 failed, 2 a mistake in the arguments, 3 a check found a difference; a training that is interrupted ends with 130.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -152,7 +165,11 @@ pub fn main() -> ExitCode {
 
 fn failed(error: &anyhow::Error) -> ExitCode {
     complain(&format!("error: {}", with_causes(error)));
-    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+    ExitCode::from(match error {
+        _ if error.is::<Usage>() => 2,
+        _ if error.is::<Difference>() => 3,
+        _ => 1,
+    })
 }
 
 /// Standard output, whose errors say that it was that.

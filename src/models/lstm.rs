@@ -4,7 +4,7 @@
 use burn::{
     config::Config,
     module::{Module, Param},
-    nn::{Embedding, EmbeddingConfig, Linear, LinearConfig},
+    nn::{Embedding, Linear, LinearConfig},
     tensor::{Device, Int, Tensor, TensorData},
 };
 use serde::{Deserialize, Serialize};
@@ -274,7 +274,7 @@ impl LstmConfig {
         let values = init_key.fold_str("embedding").fold_str("weight").normal(0, 1, words * width);
         let values: Vec<f32> = values.into_iter().map(|value| value * sd).collect();
         let weight = Param::from_data(TensorData::new(values, [words, width]), device);
-        Embedding { weight, ..EmbeddingConfig::new(words, width).init(device) }
+        Embedding { weight }
     }
 }
 

@@ -10,6 +10,7 @@ use burn::{
 
 use super::rate_layer::rate_layer;
 use crate::{
+    ops::convolution,
     pass::{Law, Pass},
     rate::Rate,
 };
@@ -81,12 +82,12 @@ impl DropConnect {
         pass.assert_rows(x.dims()[0]);
         let shape = [1, out, channels, height, width];
         let Some(mask) = pass.draw_weights(Law::Bernoulli(self.rate), shape, &x.device()) else {
-            return layer.forward(x);
+            return convolution::conv2d(layer, x);
         };
         let networks = mask.dims()[0];
         let convolve = |x: Tensor<4>, mask: Tensor<5>| {
             let weight = weight.clone() * (mask.squeeze_dim::<4>(0) * self.rate.scale());
-            Conv2d { weight: Param::initialized(layer.weight.id, weight), ..layer.clone() }.forward(x)
+            convolution::conv2d(&Conv2d { weight: Param::initialized(layer.weight.id, weight), ..layer.clone() }, x)
         };
         match networks {
             1 => convolve(x, mask),

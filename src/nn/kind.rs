@@ -13,7 +13,7 @@ use super::{
     AlphaDropout, ConcreteDropout, ConcreteDropoutConfig, DropBlock, DropConnect, Dropout, GaussianDropout,
     SpatialConcreteDropout2d, SpatialConcreteDropout2dConfig, SpatialDropout2d, concrete,
 };
-use crate::{pass::Pass, rate::Rate};
+use crate::{ops::convolution, pass::Pass, rate::Rate};
 
 /// Which dropout, with its settings. As text: `none`, `element:0.5`, `spatial:0.2`, `drop-block:0.1:7`, `gaussian:0.3`, `alpha:0.05`,
 /// `drop-connect:0.5`, `concrete:0.1`, `spatial-concrete:0.1`; the last two without a number begin with 0.1, and none nearer to 0 or 1 than 1e-13.
@@ -224,7 +224,7 @@ impl MapDropout {
     pub fn conv2d(&self, conv: &Conv2d, x: Tensor<4>, pass: &Pass<'_>) -> Tensor<4> {
         match self {
             Self::DropConnect(dropout) => dropout.conv2d(conv, x, pass),
-            _ => conv.forward(x),
+            _ => convolution::conv2d(conv, x),
         }
     }
 

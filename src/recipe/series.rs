@@ -19,6 +19,9 @@ use crate::{
     zoo::{Provenance, SeriesData, SeriesFile, SeriesModel, Weights},
 };
 
+/// Origins that a training judges its model from, at most: of more, some are left out, evenly.
+const MOST_JUDGED: usize = 2000;
+
 /// Series that are ready to train on: regular, scaled, cut into windows.
 #[derive(Clone, Debug)]
 pub struct PreparedSeries {
@@ -84,7 +87,7 @@ pub fn prepare_series(frame: &Frame, settings: &ForecastSettings) -> Result<Prep
 
 impl PreparedSeries {
     /// Trains on the windows of the training part, changed as the settings say, fits the noise to those of the validation part, and looks at the test part
-    /// once, at the end.
+    /// once, at the end: from at most some 2000 origins.
     ///
     /// With a file `checkpoint`, an interrupted training goes on ([`train::fit_from`]).
     ///
@@ -146,7 +149,8 @@ impl PreparedSeries {
         };
         let monte_carlo = MonteCarlo::new(PASSES);
         let model = SeriesModel::new(file, trained.model, device).with_noise(&windows, &monte_carlo)?;
-        let test = model.evaluate(&windows, Part::Test, 1, &monte_carlo, INTERVAL)?.all;
+        let stride = windows.origins(Part::Test).len().div_ceil(MOST_JUDGED);
+        let test = model.evaluate(&windows, Part::Test, stride, &monte_carlo, INTERVAL)?.all;
         let file = SeriesFile { test: Some(test), ..model.file().clone() };
         Ok(Outcome { model: model.described(file), curve: trained.curve, split: self.split })
     }

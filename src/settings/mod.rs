@@ -24,6 +24,7 @@ use crate::{
 /// The settings of a training of any family.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "lowercase")]
+#[allow(clippy::large_enum_variant)] // there is one at a time
 pub enum AnySettings {
     /// A multilayer perceptron on a table.
     Mlp(Settings),

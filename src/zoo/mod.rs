@@ -223,6 +223,7 @@ impl AnyFile {
 
 /// A trained model of any family, with its preprocessing.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // there is one at a time
 pub enum AnyModel {
     /// Of tables.
     Table(Model),

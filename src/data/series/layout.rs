@@ -31,6 +31,9 @@ pub(super) struct Source<'a> {
     pub gaps: Gaps,
 }
 
+/// A series, and its cells without a value: their rows and columns.
+type LaidOut = (Layout, Vec<(usize, usize)>);
+
 /// The rows of one series, by ticks.
 pub(super) struct Layout {
     pub group: Vec<String>,
@@ -375,7 +378,7 @@ impl Source<'_> {
         values: &[f64],
         columns: &[usize],
         notes: &mut Vec<String>,
-    ) -> Result<Option<(Layout, Vec<(usize, usize)>)>> {
+    ) -> Result<Option<LaidOut>> {
         let (frame, width) = (self.frame, self.targets.len());
         let has = |row: usize, at: usize| !frame.dialect(row).is_missing(frame.cell(row, at));
         let given = |rows: &[(Moment, usize)], columns: &[usize]| {

@@ -61,7 +61,7 @@ impl Streams {
         }
         let windows = (tokens.len().div_ceil(streams) - 1).div_ceil(window);
         let rows = windows * streams;
-        let width = |more| window.checked_add(more).unwrap_or(usize::MAX);
+        let width = |more| window.saturating_add(more);
         let mut inputs = room("data.window", window, rows, width(1))?;
         let mut targets = room("data.window", window, rows, window)?;
         // The first streams are those that are one token longer.

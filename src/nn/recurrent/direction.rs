@@ -30,6 +30,7 @@ pub struct RecurrentDirection {
 }
 
 /// The steps of a sequence.
+#[allow(clippy::large_enum_variant)] // handles: one a layer, never stored in bulk
 pub(super) enum Steps {
     /// `[steps, rows, width]`, for the operation that reads it at once
     Whole(Tensor<3>),

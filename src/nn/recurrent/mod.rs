@@ -7,11 +7,13 @@ mod cell;
 mod direction;
 mod masks;
 mod state;
+mod weights;
 
 pub use cell::{ElmanCell, GruCell, LstmCell, RecurrentCell};
 pub use direction::RecurrentDirection;
 pub use masks::{GateMasks, MaskTime};
 pub use state::RecurrentState;
+pub use weights::BurnLayer;
 
 use std::marker::PhantomData;
 
@@ -93,12 +95,12 @@ pub struct RecurrentConfig {
 ///
 /// # Examples
 /// ```
-/// use burn_zoo::{Key, Pass, nn::{RecurrentConfig, VariationalLstm}};
+/// use burn_zoo::{Key, Pass, Rate, nn::{RecurrentConfig, VariationalLstm}};
 /// # #[cfg(feature = "flex")] {
 /// use burn::tensor::{Device, Tensor};
 ///
 /// let device = Device::flex();
-/// let config = RecurrentConfig::new(8, 32).with_recurrent_rate("0.3".parse()?).with_input_rate("0.2".parse()?);
+/// let config = RecurrentConfig::new(8, 32).with_recurrent_rate(Rate::new(0.3)?).with_input_rate(Rate::new(0.2)?);
 /// let lstm: VariationalLstm = config.init(&device, Key::new(0).fold_str("init"));
 /// let x = Tensor::<3>::ones([4, 20, 8], &device); // rows, steps, numbers
 /// let (states, last) = lstm.forward(x, None, &Pass::network(Key::new(7)).at("lstm"));

@@ -12,15 +12,16 @@ use burn::{
             ops::{Backward, Ops, OpsKind},
         },
         backend_extension,
-        tensor::{Device, FloatTensor},
+        tensor::FloatTensor,
     },
-    tensor::{Shape, Tensor, TensorData},
+    tensor::Tensor,
 };
 
 use super::{
     Cell, Sequence, States,
     kernel::{self, Inputs, Plan},
 };
+use crate::ops::host::{HostMemory, tensor};
 
 #[cfg(feature = "flex")]
 use burn::backend::Flex;
@@ -43,43 +44,6 @@ pub(super) trait RecurrentOps: Backend {
         active: FloatTensor<Self>,
         plan: Plan,
     ) -> FloatTensor<Self>;
-}
-
-/// A backend whose tensors are slices.
-pub(super) trait HostMemory: Backend {
-    /// The numbers, row by row.
-    fn numbers(tensor: &FloatTensor<Self>) -> Numbers<'_>;
-}
-
-/// Numbers where they lie, or copied to stand row by row.
-pub(super) type Numbers<'a> = std::borrow::Cow<'a, [f32]>;
-
-#[cfg(feature = "flex")]
-impl HostMemory for Flex {
-    fn numbers(tensor: &FloatTensor<Self>) -> Numbers<'_> {
-        match tensor.as_slice::<f32>() {
-            Some(slice) => slice.into(),
-            None => tensor.to_contiguous().as_slice::<f32>().expect("contiguous numbers of f32").to_vec().into(),
-        }
-    }
-}
-
-#[cfg(feature = "ndarray")]
-impl HostMemory for NdArray {
-    fn numbers(tensor: &FloatTensor<Self>) -> Numbers<'_> {
-        let burn::backend::ndarray::NdArrayTensor::F32(storage) = tensor else {
-            panic!("numbers of f32, as was looked for");
-        };
-        let view = storage.view();
-        match view.to_slice() {
-            Some(slice) => slice.into(),
-            None => view.iter().copied().collect::<Vec<f32>>().into(),
-        }
-    }
-}
-
-fn tensor<B: Backend>(numbers: Vec<f32>, shape: impl Into<Shape>, device: &Device<B>) -> FloatTensor<B> {
-    B::float_from_data(TensorData::new(numbers, shape), device)
 }
 
 /// What the recurrence reads, as tensors of a backend.

@@ -10,13 +10,13 @@
 
 use std::ops::Range;
 
-use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::{
     Cell,
     math::{sigmoid, tanh},
 };
+use crate::ops::product::product;
 
 /// The sizes of a sequence, and what is computed on it.
 #[derive(Clone, Copy, Debug)]
@@ -179,7 +179,7 @@ pub(crate) fn forward(plan: &Plan, inputs: &Inputs<'_>, keep: bool) -> (Vec<f32>
             };
             let width = wide / plan.rows;
             let (a, b) = ((states, [hidden, 1]), (&inputs.weight[columns.start..], [width, 1]));
-            multiply([plan.rows, columns.len(), hidden], (&mut recurrent[columns.start..], width), a, b);
+            product([plan.rows, columns.len(), hidden], (&mut recurrent[columns.start..], width), a, b, false);
         }
         let projected = &inputs.projected[step * wide..][..wide];
         let kept_width = plan.kept_width();
@@ -267,7 +267,7 @@ pub(crate) fn backward(plan: &Plan, inputs: &Inputs<'_>, tape: &Tape, output: &[
         std::mem::swap(&mut of_hidden, &mut direct);
         for (mask, columns) in plan.columns().enumerate() {
             let (a, b) = ((&d_recurrent[columns.start..], [width, 1]), (&inputs.weight[columns.start..], [1, width]));
-            multiply([plan.rows, hidden, columns.len()], (&mut through, hidden), a, b);
+            product([plan.rows, hidden, columns.len()], (&mut through, hidden), a, b, false);
             for row in 0..plan.rows {
                 let narrow = row * hidden..(row + 1) * hidden;
                 let sums = of_hidden[narrow.clone()].iter_mut().zip(&through[narrow]);
@@ -292,7 +292,7 @@ pub(crate) fn backward(plan: &Plan, inputs: &Inputs<'_>, tape: &Tape, output: &[
         };
         let (a, b) = ((states, [1, hidden]), (&of_recurrent[columns.start..], [width, 1]));
         let sizes = [hidden, columns.len(), plan.steps * plan.rows];
-        multiply(sizes, (&mut weight[columns.start..], width), a, b);
+        product(sizes, (&mut weight[columns.start..], width), a, b, false);
     }
     let mut bias = vec![0.0; width];
     for grads in of_recurrent.chunks(width) {
@@ -502,43 +502,5 @@ impl<'a, const N: usize> Rows<'a, N> {
             rest = others;
         }
         blocks.into_par_iter().for_each(|(first, n, rows)| run(first, n, rows));
-    }
-}
-
-/// `out = a b` of `[rows, columns, terms]`; of each matrix, how far apart its rows and its columns are (those of `out` stand side by side).
-fn multiply(
-    [m, n, k]: [usize; 3],
-    (out, row): (&mut [f32], usize),
-    (a, of_a): (&[f32], [usize; 2]),
-    (b, of_b): (&[f32], [usize; 2]),
-) {
-    let last = |[rows, columns]: [usize; 2], [row, column]: [usize; 2]| (rows - 1) * row + (columns - 1) * column;
-    let fits = last([m, n], [row, 1]) < out.len() && last([m, k], of_a) < a.len() && last([k, n], of_b) < b.len();
-    assert!(fits, "matrices of {m}, {n}, {k}");
-    let parallelism = if m * n * k < 1 << 18 { Parallelism::None } else { Parallelism::Rayon(0) };
-    let stride = |stride: usize| stride as isize;
-    // SAFETY: every entry lies within its slice, as was just seen, and `out` overlaps nothing.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            stride(row),
-            false,
-            a.as_ptr(),
-            stride(of_a[1]),
-            stride(of_a[0]),
-            b.as_ptr(),
-            stride(of_b[1]),
-            stride(of_b[0]),
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
     }
 }

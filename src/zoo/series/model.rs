@@ -18,7 +18,7 @@ use crate::{
     models::Lstm,
     outputs::{Gaussian, Point},
     pass::Pass,
-    stochastic::{Predictive, Samples, Stochastic},
+    stochastic::{Joinable, Predictive, Samples, Stochastic},
     uncertainty::{Baseline, ForecastScores, Judged, MonteCarlo, RegressionPrediction, crps_of_gaussian},
     zoo::weights::{self, Precision, Weights},
 };
@@ -168,11 +168,29 @@ impl SeriesModel {
         paths: usize,
         seed: u64,
     ) -> Result<Vec<Vec<Vec<f64>>>> {
-        check(origins, steps)?;
+        self.check(origins, steps)?;
         let monte_carlo = MonteCarlo::new(paths.max(1)).seed(seed);
         let networks: Vec<Key> = (0..paths).map(|path| monte_carlo.key(path)).collect();
         self.audit(windows, origins[0], &monte_carlo)?;
         self.sampled(windows, origins, steps, Some(&networks), 1, &monte_carlo)
+    }
+
+    /// That there are origins, and steps that can be forecast.
+    fn check(&self, origins: &[Origin], steps: usize) -> Result<()> {
+        if origins.is_empty() {
+            return Err(Error::NoRows);
+        }
+        if !(1..=MOST_STEPS).contains(&steps) {
+            return Err(Error::config("steps", steps, format!("1 to {MOST_STEPS}")));
+        }
+        let (horizon, observed) = (self.file.series.horizon, self.file.series.observed.names().collect::<Vec<_>>());
+        if steps > horizon && !observed.is_empty() {
+            let are = if observed.len() == 1 { "is" } else { "are" };
+            let names = observed.join("`, `");
+            let expected = format!("at most {horizon}: `{names}` {are} not known of the steps to come");
+            return Err(Error::config("steps", steps, expected));
+        }
+        Ok(())
     }
 
     /// That the first network draws what it should, and whether it ever drops anything.
@@ -190,7 +208,7 @@ impl SeriesModel {
         networks: Option<&[Key]>,
         monte_carlo: &MonteCarlo,
     ) -> Result<Vec<Forecast>> {
-        check(origins, steps)?;
+        self.check(origins, steps)?;
         // Networks that never drop anything are one.
         let same = networks.is_some() && self.audit(windows, origins[0], monte_carlo)?;
         let networks = if same { networks.map(|keys| &keys[..1]) } else { networks };
@@ -256,20 +274,28 @@ impl SeriesModel {
 
     /// What networks, or the mean network, say at some origins, on the model's scale.
     fn outputs(&self, windows: &Windows, origins: &[Origin], networks: Option<&[Key]>) -> Result<Samples> {
-        let mut inputs = Vec::with_capacity(origins.len() * windows.shape().d_input());
-        for &origin in origins {
-            inputs.extend(windows.input(origin)?);
-        }
-        let tensor = self.tensor(inputs, windows.shape().d_input());
         let passes: Vec<Pass<'_>> = match networks {
             Some(keys) => keys.iter().map(|&key| Pass::network(key)).collect(),
             None => vec![Pass::mean()],
         };
-        let mut outputs: Vec<Option<Tensor<2>>> = vec![None; passes.len()];
-        self.lstm.run_many(tensor, &passes, &mut |number, output| outputs[number] = Some(output.packed()));
-        let outputs: Vec<Tensor<2>> = outputs.into_iter().map(|output| output.expect("every pass runs")).collect();
-        let (passes, [rows, width]) = (outputs.len(), outputs[0].dims());
-        Ok(Samples::new([passes, rows, width], self.numbers(Tensor::cat(outputs, 0), rows)?))
+        let mut all: Option<Samples> = None;
+        for origins in origins.chunks(ROWS) {
+            let mut inputs = Vec::with_capacity(origins.len() * windows.shape().d_input());
+            for &origin in origins {
+                inputs.extend(windows.input(origin)?);
+            }
+            let tensor = self.tensor(inputs, windows.shape().d_input());
+            let mut outputs: Vec<Option<Tensor<2>>> = vec![None; passes.len()];
+            self.lstm.run_many(tensor, &passes, &mut |number, output| outputs[number] = Some(output.packed()));
+            let outputs: Vec<Tensor<2>> = outputs.into_iter().map(|output| output.expect("every pass runs")).collect();
+            let (passes, [rows, width]) = (outputs.len(), outputs[0].dims());
+            let samples = Samples::new([passes, rows, width], self.numbers(Tensor::cat(outputs, 0), rows)?);
+            match &mut all {
+                Some(all) => all.join(samples),
+                None => all = Some(samples),
+            }
+        }
+        all.ok_or(Error::NoRows)
     }
 
     fn tensor(&self, values: Vec<f32>, width: usize) -> Tensor<2> {
@@ -539,16 +565,6 @@ fn baseline_judged(
         scale: naive_mae(windows, origin, target),
     };
     Ok(laws.zip(actual).map(|(law, &actual)| one(law, actual)).collect())
-}
-
-fn check(origins: &[Origin], steps: usize) -> Result<()> {
-    if origins.is_empty() {
-        return Err(Error::NoRows);
-    }
-    match (1..=MOST_STEPS).contains(&steps) {
-        true => Ok(()),
-        false => Err(Error::config("steps", steps, format!("1 to {MOST_STEPS}"))),
-    }
 }
 
 /// More steps than that are a mistake.

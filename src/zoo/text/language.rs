@@ -141,8 +141,8 @@ impl TextModel {
                     .collect();
                 let prediction = networks.step(self.window(first == 0, &tokens, rows))?;
                 for (row, reading) in readings.iter_mut().enumerate() {
-                    for at in first..targets[row].len().min(first + steps) {
-                        let (of_step, target) = (row * steps + at - first, targets[row][at]);
+                    for (step, &target) in targets[row].iter().skip(first).take(steps).enumerate() {
+                        let of_step = row * steps + step;
                         reading.tokens.push(target);
                         reading.log_probabilities.push(prediction.log_probabilities(of_step)[target as usize]);
                         reading.entropy.push(prediction.entropy()[of_step]);

@@ -1,4 +1,5 @@
-"""Writes recurrent.json: outputs, states and gradients of recurrent networks with given dropout masks, by PyTorch in float64.
+"""Writes recurrent.json: outputs, states and gradients of recurrent networks with given dropout masks, by PyTorch in float64; and files of weights as people
+have them, with what PyTorch's own networks give.
 
     python3 -m venv v && v/bin/pip install torch==2.15.0 numpy && v/bin/python tests/golden/recurrent/generate.py
 
@@ -316,9 +317,57 @@ def models():
     yield of_model("next word", {"d_hidden": 4, "word_rate": 0.375, "weight_rate": 0.25} | masked, ROWS, next_word)
 
 
+def own(kind, *sizes, **settings):
+    """A network of PyTorch's own with our numbers in it."""
+    network = kind(*sizes, batch_first=True, **settings)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value.copy_(numbers(name, value.shape) * SCALE)
+    return network
+
+
+def read(name, file, prefix, network):
+    """What a network gives of two rows of six steps."""
+    out, state = network(numbers("input", [2, 6, network.input_size]))
+    hidden, cell = state if isinstance(state, tuple) else (state, None)
+    results = {"output": out, "hidden": hidden} | ({} if cell is None else {"cell": cell})
+    sizes = {"d_input": network.input_size, "d_hidden": network.hidden_size, "layers": network.num_layers}
+    facts = {"name": name, "file": file, "prefix": prefix, **sizes, "bidirectional": network.bidirectional}
+    return facts | {"results": {name: probe(value) for name, value in results.items()}}
+
+
+def write_safetensors(path, tensors):
+    """By hand: eight bytes for the length of a header of JSON, the header, the numbers."""
+    header, data = {}, b""
+    for name, value in tensors.items():
+        array = value.detach().numpy().astype("<f2")
+        header[name] = {"dtype": "F16", "shape": list(array.shape), "data_offsets": [len(data), len(data) + array.nbytes]}
+        data += array.tobytes()
+    header = json.dumps(header, separators=(",", ":")).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+
+
+def files():
+    here = Path(__file__).parent
+    lstm = own(torch.nn.LSTM, 3, 4, num_layers=2, bidirectional=True)
+    state = {f"module.lstm.{name}": value.float() for name, value in lstm.state_dict().items()}
+    state |= {"module.fc.weight": numbers("fc.weight", [1, 8]).float(), "module.fc.bias": numbers("fc.bias", [1]).float()}
+    optimizer = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": numbers("exp_avg", [16, 3]).float()}}}
+    torch.save({"epoch": 3, "arch": "lstm", "state_dict": state, "optimizer": optimizer}, here / "lstm.pt")
+    yield read("a checkpoint of a parallel LSTM", "lstm.pt", "state_dict.module.lstm.", lstm)
+
+    rnn = own(torch.nn.RNN, 2, 5, bias=False)
+    torch.save(rnn.state_dict(), here / "rnn.pt", _use_new_zipfile_serialization=False)
+    yield read("a plain RNN without biases in f64, in the format before 1.6", "rnn.pt", "", rnn)
+
+    gru = own(torch.nn.GRU, 3, 4, bidirectional=True)
+    write_safetensors(here / "gru.safetensors", {f"gru.{name}": value for name, value in gru.state_dict().items()})
+    yield read("a GRU in f16", "gru.safetensors", "gru.", gru)
+
+
 cases = [case for cell in GATES for case in layers(cell)]
 version = torch.__version__.partition("+")[0]
 lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
-of_models = ",\n".join(json.dumps(case, separators=(",", ":")) for case in models())
-text = f'{{"torch": "{version}", "layers": [\n{lines}\n], "models": [\n{of_models}\n]}}\n'
+of_models, of_files = (",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) for cases in [models(), files()])
+text = f'{{"torch": "{version}", "layers": [\n{lines}\n], "models": [\n{of_models}\n], "files": [\n{of_files}\n]}}\n'
 Path(__file__).with_name("recurrent.json").write_text(text)

@@ -1,5 +1,13 @@
 //! Which of Burn's backends runs a model: a name that is read once.
 
+#[cfg(feature = "wgpu")]
+mod adapters;
+mod canary;
+
+#[cfg(feature = "wgpu")]
+pub use adapters::{AdapterInfo, adapters};
+pub use canary::{Check, check_device};
+
 use std::{fmt, str::FromStr};
 
 use burn::tensor::Device;
