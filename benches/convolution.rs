@@ -15,8 +15,7 @@ use burn_zoo::{
 };
 
 fn main() {
-    let [flex, ndarray] =
-        [DeviceSpec::Flex, DeviceSpec::NdArray].map(|spec| spec.init().expect("a CPU").autodiff());
+    let [flex, ndarray] = [DeviceSpec::Flex, DeviceSpec::NdArray].map(|spec| spec.init().expect("a CPU").autodiff());
     println!("{} threads; milliseconds of a forward and a backward pass", rayon::current_num_threads());
     println!("{:52}  {:>8}  {:>8}  {:>8}  {:>12}", "", "flex", "burn", "ours", "ours / flex");
     for [rows, channels, out, size] in [[16, 32, 64, 28], [128, 32, 64, 14]] {

@@ -23,9 +23,9 @@ pub mod train;
 pub mod uncertainty;
 pub mod zoo;
 
+pub use device::{Adapter, Check, DeviceSpec, check_device};
 #[cfg(feature = "wgpu")]
 pub use device::{AdapterInfo, adapters};
-pub use device::{Adapter, Check, DeviceSpec, check_device};
 pub use error::{Error, Result};
 pub use key::{Key, MASK_SCHEME};
 pub use pass::{Law, Pass, Segment, Site, Source, Statistics};

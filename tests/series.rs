@@ -322,13 +322,16 @@ fn groups_are_series_of_their_own_with_scales_of_their_own() {
         let [a, b] = [0, 1].map(|series| windows.input(Origin { series, at }).unwrap());
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5));
     }
-    // A table to forecast from may have some of them, but no others.
+    // A table to forecast from may have some of them; others are left out.
     let some: String = text
         .lines()
         .filter(|line| !line.starts_with('b') && !line.starts_with('c'))
         .map(|l| format!("{l}\n"))
         .collect();
     assert_eq!(schema.read(&frame(&some)).unwrap().series().len(), 1);
+    let all = schema.read(&frame(&text)).unwrap();
+    assert_eq!(all.series().len(), 2);
+    assert!(all.notes.iter().any(|note| note == "the series `c` is left out: the model does not know it"));
     let error = schema.read(&frame(&some.replace("a,", "q,"))).unwrap_err().to_string();
     assert_eq!(error, "t.csv: unknown series `q`: expected one of `a`, `b`");
 }

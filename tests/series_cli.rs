@@ -122,7 +122,9 @@ fn a_series_is_learned_forecast_drawn_and_judged() {
 #[test]
 fn a_training_that_is_killed_goes_on_to_the_same_model() {
     let at = tempfile::tempdir().unwrap();
-    let long = AIRLINE.replace("epochs=40", "epochs=150").replace("--set model.hidden=16", "--set model.hidden=32 --set augment.jitter=0.1");
+    let long = AIRLINE
+        .replace("epochs=40", "epochs=150")
+        .replace("--set model.hidden=16", "--set model.hidden=32 --set augment.jitter=0.1");
     ok(&at, &long.replace("--out m", "--out whole"));
     let line = words(&long);
     let mut child = command(at.path(), &line.iter().map(String::as_str).collect::<Vec<_>>())

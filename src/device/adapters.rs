@@ -25,7 +25,8 @@ impl AdapterInfo {
 /// All adapters, by graphics API. `wgpu` takes the first API that has a GPU, or else the first that has any adapter, and counts within it.
 pub fn adapters() -> Vec<AdapterInfo> {
     let apis = [wgpu::Backend::Vulkan, wgpu::Backend::Metal, wgpu::Backend::Dx12, wgpu::Backend::Gl];
-    let of_apis: Vec<(wgpu::Backend, Vec<wgpu::AdapterInfo>)> = apis.into_iter().map(|api| (api, of_api(api))).collect();
+    let of_apis: Vec<(wgpu::Backend, Vec<wgpu::AdapterInfo>)> =
+        apis.into_iter().map(|api| (api, of_api(api))).collect();
     let has_gpu = |(_, found): &&(_, Vec<wgpu::AdapterInfo>)| {
         found.iter().any(|adapter| adapter.device_type != wgpu::DeviceType::Cpu)
     };

@@ -1,8 +1,8 @@
 //! The operations that models stand on, of a device against the host: a device is looked at before it is trusted.
 
 use burn::{
-    nn::{LinearConfig, PaddingConfig2d, conv::Conv2dConfig},
     module::Param,
+    nn::{LinearConfig, PaddingConfig2d, conv::Conv2dConfig},
     tensor::{
         Device, Int, Tensor, TensorData,
         activation::{log_softmax, sigmoid, softmax, tanh},
@@ -132,7 +132,8 @@ impl Canary {
             let entry = |i: usize, j: usize| (0..k).map(|t| f64::from(a(i, t)) * f64::from(b(t, j))).sum::<f64>();
             (0..m * n).map(|at| entry(at / n, at % n)).collect::<Vec<f64>>()
         };
-        let (of_a, of_b, of_g) = (|i: usize, j: usize| a[i * k + j], |i: usize, j: usize| b[i * n + j], |i: usize, j: usize| g[i * n + j]);
+        let (of_a, of_b, of_g) =
+            (|i: usize, j: usize| a[i * k + j], |i: usize, j: usize| b[i * n + j], |i: usize, j: usize| g[i * n + j]);
         let (x, y) = (self.tensor(&a, [m, k]).require_grad(), self.tensor(&b, [k, n]).require_grad());
         let z = x.clone().matmul(y.clone());
         let grads = (z.clone() * self.tensor(&g, [m, n])).sum().backward();
@@ -176,14 +177,18 @@ impl Canary {
             let mut value = vec![0.0; g.len()];
             let [mut of_x, mut of_w, mut of_b] = [x.len(), w.len(), out].map(|n| vec![0.0; n]);
             for at in 0..g.len() {
-                let (j, i, o, row) = (at % width, at / width % height, at / width / height % out, at / width / height / out);
+                let (j, i, o, row) =
+                    (at % width, at / width % height, at / width / height % out, at / width / height / out);
                 let d = f64::from(g[at]);
                 value[at] = f64::from(b[o]);
                 of_b[o] += d;
                 for c in 0..channels {
                     for ky in 0..kernel {
                         for kx in 0..kernel {
-                            let (Some(y), Some(z)) = ((i + ky).checked_sub(padding), (j + kx).checked_sub(padding)) else { continue };
+                            let (Some(y), Some(z)) = ((i + ky).checked_sub(padding), (j + kx).checked_sub(padding))
+                            else {
+                                continue;
+                            };
                             if y >= height || z >= width {
                                 continue;
                             }
@@ -201,7 +206,14 @@ impl Canary {
             // Sums of numbers of both signs: of their scale, not of what is left.
             let lift = |values: Vec<f64>| -> Vec<f64> { values.into_iter().map(|value| value + many).collect() };
             self.compare("convolution", &size, "value", y, &value, TOLERANCE)?;
-            self.compare("convolution", &size, "gradient of the input", input.grad(&grads).expect("tracked"), &of_x, TOLERANCE)?;
+            self.compare(
+                "convolution",
+                &size,
+                "gradient of the input",
+                input.grad(&grads).expect("tracked"),
+                &of_x,
+                TOLERANCE,
+            )?;
             let found = layer.weight.val().grad(&grads).expect("tracked") + many;
             self.compare("convolution", &size, "gradient of the kernel", found, &lift(of_w), tolerance)?;
             let found = layer.bias.as_ref().expect("it was set").val().grad(&grads).expect("tracked") + many;
@@ -291,7 +303,8 @@ impl Canary {
         let x = numbers(14, rows * width);
         let places = [4_usize, 0, 2, 2, 6, 4, 4, 1];
         let ints = |places: &[usize]| -> Vec<i32> { places.iter().map(|&place| place as i32).collect() };
-        let (g, picked) = (numbers(15, places.len() * width), Tensor::<1, Int>::from_ints(&ints(&places)[..], &self.device));
+        let (g, picked) =
+            (numbers(15, places.len() * width), Tensor::<1, Int>::from_ints(&ints(&places)[..], &self.device));
         let input = self.tensor(&x, [rows, width]).require_grad();
         let y = input.clone().select(0, picked);
         let grads = (y.clone() * self.tensor(&g, [places.len(), width])).sum().backward();

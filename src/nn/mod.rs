@@ -29,8 +29,8 @@ pub use gaussian::{GaussianDropout, GaussianDropoutConfig};
 pub use init::{Init, init_weights, init_weights_with};
 pub use kind::{DropoutKind, MapDropout, NoDropout};
 pub use recurrent::{
-    BurnLayer, ElmanCell, GateMasks, GruCell, LstmCell, MaskTime, Recurrent, RecurrentCell, RecurrentConfig, RecurrentDirection,
-    RecurrentLayer, RecurrentState, VariationalGru, VariationalLstm, VariationalRnn,
+    BurnLayer, ElmanCell, GateMasks, GruCell, LstmCell, MaskTime, Recurrent, RecurrentCell, RecurrentConfig,
+    RecurrentDirection, RecurrentLayer, RecurrentState, VariationalGru, VariationalLstm, VariationalRnn,
 };
 pub use scaling::{to_inverted_scaling, to_original_scaling};
 pub use spatial::{

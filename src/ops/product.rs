@@ -7,7 +7,14 @@ pub(super) type Matrix<'a> = (&'a [f32], [usize; 2]);
 
 /// `out = a b`, or with `add` `out += a b`, of `[rows, columns, terms]`; `row` is how far apart the rows of `out` are, whose columns stand side by side.
 pub(super) fn product([m, n, k]: [usize; 3], (out, row): (&mut [f32], usize), a: Matrix<'_>, b: Matrix<'_>, add: bool) {
-    multiply([m, n, k], (out, row), a, b, add, if m * n * k < 1 << 18 { Parallelism::None } else { Parallelism::Rayon(0) });
+    multiply(
+        [m, n, k],
+        (out, row),
+        a,
+        b,
+        add,
+        if m * n * k < 1 << 18 { Parallelism::None } else { Parallelism::Rayon(0) },
+    );
 }
 
 /// The same in this thread, for who splits the work otherwise.

@@ -211,7 +211,7 @@ impl SeriesSchema {
     /// Reads a table as the training table was read: the series that the model knows.
     ///
     /// # Errors
-    /// [`Error::Data`] for what the table holds, and for a series that the model does not know.
+    /// [`Error::Data`] for what the table holds, and if the model knows none of its series; others are left out with a note.
     pub fn read(&self, frame: &Frame) -> Result<Panel> {
         for name in self.columns() {
             if !frame.columns().iter().any(|column| column == name) {
@@ -233,11 +233,17 @@ impl SeriesSchema {
             gaps: self.gaps,
         };
         let Laid { zone, series: layouts, mut notes, .. } = source.lay_out()?;
-        if let Some(layout) = layouts.iter().find(|layout| self.scale_of(&layout.group).is_none()) {
-            let known: Vec<String> = self.scales.iter().map(|scale| label(&scale.group)).collect();
-            let unknown = Error::unknown("series", &label(&layout.group), known).to_string();
+        let (known, others): (Vec<Layout>, Vec<Layout>) =
+            layouts.into_iter().partition(|layout| self.scale_of(&layout.group).is_some());
+        if known.is_empty() {
+            let names: Vec<String> = self.scales.iter().map(|scale| label(&scale.group)).collect();
+            let unknown = Error::unknown("series", &label(&others[0].group), names).to_string();
             return Err(Error::Data { place: frame.name().to_string(), reason: unknown });
         }
+        for layout in others {
+            notes.push(format!("the series `{}` is left out: the model does not know it", label(&layout.group)));
+        }
+        let layouts = known;
         refuse_beyond(frame, &layouts, self.horizon)?;
         let series = self.series(frame, &layouts, &mut notes)?;
         Ok(Panel { series, time: self.time.clone(), zone, notes })

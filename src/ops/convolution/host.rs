@@ -73,13 +73,8 @@ impl<B: ConvolutionOps + HostMemory, C: CheckpointStrategy> ConvolutionOps for A
                 let of_output = grads.consume::<B>(&ops.node);
                 let [of_x, of_weight, of_bias] = ops.parents;
                 let wanted = [of_x.is_some(), of_weight.is_some(), of_bias.is_some() && plan.bias];
-                let found = kernel::backward(
-                    &plan,
-                    &B::numbers(&x),
-                    &B::numbers(&weight),
-                    &B::numbers(&of_output),
-                    wanted,
-                );
+                let found =
+                    kernel::backward(&plan, &B::numbers(&x), &B::numbers(&weight), &B::numbers(&of_output), wanted);
                 let shapes = [x.shape(), weight.shape(), [plan.output[0]].into()];
                 let found = [found.x, found.weight, found.bias];
                 for ((parent, shape), found) in [of_x, of_weight, of_bias].into_iter().zip(shapes).zip(found) {

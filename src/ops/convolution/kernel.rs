@@ -54,7 +54,9 @@ impl Plan {
             match from {
                 None => columns.fill(0.0),
                 Some(from) if stride == 1 => columns.copy_from_slice(&picture[from..from + n]),
-                Some(from) => columns.iter_mut().enumerate().for_each(|(i, column)| *column = picture[from + i * stride]),
+                Some(from) => {
+                    columns.iter_mut().enumerate().for_each(|(i, column)| *column = picture[from + i * stride])
+                }
             }
         });
     }
@@ -111,7 +113,13 @@ pub(crate) fn forward(plan: &Plan, x: &[f32], weight: &[f32], bias: &[f32]) -> V
             if plan.bias {
                 out.chunks_mut(places).zip(bias).for_each(|(map, &bias)| map.fill(bias));
             }
-            product_here([channels, places, reads], (out, places), (weight, [reads, 1]), (columns, [places, 1]), plan.bias);
+            product_here(
+                [channels, places, reads],
+                (out, places),
+                (weight, [reads, 1]),
+                (columns, [places, 1]),
+                plan.bias,
+            );
         },
     );
     output

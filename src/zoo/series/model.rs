@@ -122,7 +122,7 @@ impl SeriesModel {
     /// The series of a table, and their windows.
     ///
     /// # Errors
-    /// [`Error::Data`] for what the table holds, and for a series that the model does not know.
+    /// As [`SeriesSchema::read`](crate::data::series::SeriesSchema::read).
     pub fn read(&self, frame: &Frame) -> Result<(Panel, Windows)> {
         let panel = self.file.series.read(frame)?;
         let windows = Windows::new(&self.file.series, &panel)?;
