@@ -79,13 +79,13 @@ struct Canary {
     checks: Vec<Check>,
 }
 
-/// Numbers in -1 .. 1 that depend on their place alone, the same in f32 and in f64.
+/// Numbers in -1 .. 1 that depend on their place alone.
 fn numbers(seed: u32, n: usize) -> Vec<f32> {
     let number = |i: usize| {
         let mut h = (i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(97));
         h = (h ^ h >> 15).wrapping_mul(2_246_822_519);
         h = (h ^ h >> 13).wrapping_mul(3_266_489_917);
-        (h >> 21) as f32 / 1024.0 - 1.0
+        (h >> 8) as f32 / 8_388_608.0 - 1.0
     };
     (0..n).map(number).collect()
 }
