@@ -664,7 +664,7 @@ fn rows_that_a_training_dropped_are_not_judged_either() {
 
 #[test]
 fn help_fits_into_80_columns() {
-    let all = ["list", "show", "config", "check", "train", "predict", "evaluate", "devices", "completions"];
+    let all = ["list", "show", "config", "check", "train", "predict", "evaluate", "forecast", "devices", "completions"];
     for command in [""].into_iter().chain(all) {
         for flag in ["--help", "-h"] {
             let args: Vec<&str> = [command, flag].into_iter().filter(|arg| !arg.is_empty()).collect();
