@@ -71,7 +71,9 @@ fn rounds(name: &str, mut flex: impl FnMut(), mut burn: impl FnMut(), mut ours: 
         f();
         start.elapsed().as_secs_f64() * 1e3
     };
-    (flex(), burn(), ours());
+    flex();
+    burn();
+    ours();
     let all: Vec<[f64; 3]> = (0..ROUNDS).map(|_| [time(&mut flex), time(&mut burn), time(&mut ours)]).collect();
     let median = |value: &dyn Fn(&[f64; 3]) -> f64| {
         let mut values: Vec<f64> = all.iter().map(value).collect();

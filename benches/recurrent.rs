@@ -76,7 +76,7 @@ fn monte_carlo(device: &Device) {
     let (one, of_burn) = (lstm.regression().expect("it is one"), self::input(device));
     pair(
         "Monte Carlo, 20 networks, against 20 passes of Burn's",
-        || (0..20).map(|_| stock.forward(of_burn.clone(), None).0).last(),
+        || (0..20).map(|_| stock.forward(of_burn.clone(), None).0).collect::<Vec<_>>(),
         || MonteCarlo::new(20).predict(&one, x.clone()).expect("it draws"),
     );
 }

@@ -76,8 +76,9 @@ fn help_fits_into_80_columns_and_has_no_escape_sequences() {
 #[test]
 fn help_says_what_an_option_is_if_it_is_not_given() {
     // What has no default because it must be given, or does nothing if it is not.
-    let without =
-        ["--data", "--input", "--out", "--resume", "--valid", "--test", "--column", "--na", "--set", "--plot", "--ood"];
+    let without = "--data --input --out --resume --valid --test --column --na --set --plot --ood --time --group --known --observed \
+                   --text --samples";
+    let without: Vec<&str> = without.split_whitespace().collect();
     for command in commands() {
         for (option, about) in options(&command) {
             assert!(!about.trim().is_empty(), "{command} {option}");

@@ -36,6 +36,7 @@ impl Cell {
 
 /// What a recurrence reads.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(any(feature = "ndarray", feature = "flex")), allow(dead_code))] // told by the panic alone
 pub(crate) struct Sequence {
     /// The inputs, projected and with their bias: `[steps, rows, gates * hidden]`
     pub projected: Tensor<3>,
