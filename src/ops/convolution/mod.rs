@@ -5,11 +5,11 @@ mod host;
 #[cfg(feature = "ndarray")]
 mod kernel;
 
-use burn::{
-    backend::DispatchDevice,
-    nn::{PaddingConfig2d, conv::Conv2d},
-    tensor::{DType, Tensor},
-};
+#[cfg(any(feature = "ndarray", feature = "flex"))]
+use burn::backend::DispatchDevice;
+use burn::{nn::conv::Conv2d, tensor::Tensor};
+#[cfg(feature = "ndarray")]
+use burn::{nn::PaddingConfig2d, tensor::DType};
 
 /// What `layer` makes of `x`: on ndarray by the operation, on flex as Burn does it. Elsewhere the bias is added behind Burn's convolution, whose own
 /// gradient of it is one sum over rows and places: on software Vulkan it loses what is beyond 65 500 of them.
@@ -19,6 +19,7 @@ use burn::{
 /// - output: `[rows, channels_out, height_out, width_out]`
 pub(crate) fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     // Where padding depends on the size, and for groups and holes, it is Burn's.
+    #[cfg(feature = "ndarray")]
     let is_plain = layer.groups == 1 && layer.dilation == [1, 1] && !matches!(layer.padding, PaddingConfig2d::Same);
     match (x.device().inner().as_dispatch(), &layer.bias) {
         #[cfg(feature = "ndarray")]

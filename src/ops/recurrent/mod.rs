@@ -74,6 +74,7 @@ pub(crate) fn runs(x: &Tensor<3>) -> bool {
 }
 
 fn is_host(device: &Device) -> bool {
+    #[cfg(any(feature = "ndarray", feature = "flex"))]
     use burn::backend::DispatchDevice;
     match device.clone().inner().as_dispatch() {
         #[cfg(feature = "flex")]

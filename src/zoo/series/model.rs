@@ -80,6 +80,7 @@ impl SeriesModel {
     }
 
     /// The same model with another description of everything but the network.
+    #[cfg(feature = "train")]
     pub(crate) fn described(self, file: SeriesFile) -> Self {
         Self { file, ..self }
     }
@@ -132,7 +133,7 @@ impl SeriesModel {
     /// What many sampled networks say of so many steps behind each origin.
     ///
     /// Up to the horizon, and without differences, each step's law is the mixture of the networks' laws, exactly. Else it is that of some
-    /// [`PATHS`] paths, some of each network: differences are added up along them, and behind the horizon the networks read what was sampled.
+    /// 1000 paths, some of each network: differences are added up along them, and behind the horizon the networks read what was sampled.
     ///
     /// # Errors
     /// [`Error::NoRows`] for no origin; [`Error::Config`] for no step; as [`Windows::input`], [`Windows::input_after`] and [`MonteCarlo::predict`].
