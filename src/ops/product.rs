@@ -18,6 +18,7 @@ pub(super) fn product([m, n, k]: [usize; 3], (out, row): (&mut [f32], usize), a:
 }
 
 /// The same in this thread, for who splits the work otherwise.
+#[cfg(feature = "ndarray")]
 pub(super) fn product_here(sizes: [usize; 3], out: (&mut [f32], usize), a: Matrix<'_>, b: Matrix<'_>, add: bool) {
     multiply(sizes, out, a, b, add, Parallelism::None);
 }
