@@ -7,9 +7,9 @@ mod kernel;
 
 #[cfg(any(feature = "ndarray", feature = "flex"))]
 use burn::backend::DispatchDevice;
-use burn::{nn::conv::Conv2d, tensor::Tensor};
 #[cfg(feature = "ndarray")]
 use burn::{nn::PaddingConfig2d, tensor::DType};
+use burn::{nn::conv::Conv2d, tensor::Tensor};
 
 /// What `layer` makes of `x`: on ndarray by the operation, on flex as Burn does it. Elsewhere the bias is added behind Burn's convolution, whose own
 /// gradient of it is one sum over rows and places: on software Vulkan it loses what is beyond 65 500 of them.
