@@ -17,6 +17,7 @@ use burn::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    fold::fold,
     mlp::{Mlp, MlpConfig},
     task::{Task, meaning},
     view::views,
@@ -28,7 +29,7 @@ use crate::{
     outputs::Outputs,
     pass::Pass,
     rate::Rate,
-    stochastic::{Batch, Stochastic, sum_by_axis},
+    stochastic::{Stochastic, sum_by_axis},
 };
 
 /// Configuration of [`Cnn`].
@@ -600,24 +601,19 @@ impl<const D: usize> Stochastic<Tensor<D>> for Cnn {
 
     /// What lies before the first draw is computed once, and networks share a batch as long as it is small.
     fn run_many(&self, input: Tensor<D>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Outputs)) {
-        let Some(keys) = Pass::network_keys(passes) else {
+        if Pass::network_keys(passes).is_none() {
             return passes.iter().enumerate().for_each(|(number, pass)| sink(number, self.run(input.clone(), pass)));
-        };
+        }
         let first = self.stages.iter().position(CnnStage::draws).unwrap_or(self.stages.len());
-        let (rows, x) = (input.rows(), self.through(0..first, self.pictures(input), &passes[0]));
+        let x = self.through(0..first, self.pictures(input), &passes[0]);
         if first == self.stages.len() {
             let passes: Vec<Pass<'_>> = passes.iter().map(|pass| pass.at("head")).collect();
             return self.head.run_many(self.features(x), &passes, sink);
         }
-        let together = (FOLDED_ROWS.min(self.rows_at_once()) / rows.max(1)).clamp(1, passes.len());
-        for (chunk, keys) in keys.chunks(together).enumerate() {
-            let pass = passes[0].with_networks(keys, rows);
-            let raw = self.rest(first, x.tile(keys.len()), &pass);
-            for i in 0..keys.len() {
-                let raw = raw.clone().narrow(0, i * rows, rows);
-                sink(chunk * together + i, meaning(raw, self.task.output()));
-            }
-        }
+        let most = FOLDED_ROWS.min(self.rows_at_once());
+        fold(&x, passes, most, |x, pass| self.rest(first, x, pass), &mut |number, raw| {
+            sink(number, meaning(raw, self.task.output()));
+        });
     }
 
     fn regulariser(&self) -> Option<Tensor<1>> {

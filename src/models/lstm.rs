@@ -10,6 +10,7 @@ use burn::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    fold::fold,
     task::{Task, meaning},
     view::views,
 };
@@ -23,7 +24,7 @@ use crate::{
     outputs::{Outputs, TokenLogits},
     pass::Pass,
     rate::Rate,
-    stochastic::{Batch, Stochastic, StochasticStream},
+    stochastic::{Stochastic, StochasticStream},
 };
 
 /// What a row holds.
@@ -399,20 +400,9 @@ impl Stochastic<Tensor<2>> for Lstm {
 
     /// Networks share a batch as long as it is small: fewer, larger products.
     fn run_many(&self, input: Tensor<2>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Outputs)) {
-        let rows = input.rows();
-        let together = (FOLDED_ROWS / rows.max(1)).clamp(1, passes.len().max(1));
-        match Pass::network_keys(passes) {
-            Some(keys) if together > 1 => {
-                for (chunk, keys) in keys.chunks(together).enumerate() {
-                    let raw = self.forward(input.tile(keys.len()), &passes[0].with_networks(keys, rows));
-                    for i in 0..keys.len() {
-                        let raw = raw.clone().narrow(0, i * rows, rows);
-                        sink(chunk * together + i, meaning(raw, self.task.output()));
-                    }
-                }
-            }
-            _ => passes.iter().enumerate().for_each(|(number, pass)| sink(number, self.run(input.clone(), pass))),
-        }
+        fold(&input, passes, FOLDED_ROWS, |input, pass| self.forward(input, pass), &mut |number, raw| {
+            sink(number, meaning(raw, self.task.output()));
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use burn::{
 };
 
 use super::{
+    fold::fold,
     task::{Task, meaning},
     view::views,
 };
@@ -19,7 +20,7 @@ use crate::{
     outputs::Outputs,
     pass::Pass,
     rate::Rate,
-    stochastic::{Batch, Stochastic},
+    stochastic::Stochastic,
 };
 
 /// Configuration of [`Mlp`].
@@ -235,21 +236,9 @@ impl Stochastic<Tensor<2>> for Mlp {
 
     /// Networks share a batch as long as it is small: fewer, larger products.
     fn run_many(&self, input: Tensor<2>, passes: &[Pass<'_>], sink: &mut dyn FnMut(usize, Outputs)) {
-        let rows = input.dims()[0];
-        let together = (FOLDED_ROWS / rows.max(1)).clamp(1, passes.len().max(1));
-        match Pass::network_keys(passes) {
-            Some(keys) if together > 1 => {
-                for (chunk, keys) in keys.chunks(together).enumerate() {
-                    let pass = passes[0].with_networks(keys, rows);
-                    let raw = self.forward(input.tile(keys.len()), &pass);
-                    for i in 0..keys.len() {
-                        let raw = raw.clone().narrow(0, i * rows, rows);
-                        sink(chunk * together + i, meaning(raw, self.task.output()));
-                    }
-                }
-            }
-            _ => passes.iter().enumerate().for_each(|(number, pass)| sink(number, self.run(input.clone(), pass))),
-        }
+        fold(&input, passes, FOLDED_ROWS, |input, pass| self.forward(input, pass), &mut |number, raw| {
+            sink(number, meaning(raw, self.task.output()));
+        });
     }
 }
 

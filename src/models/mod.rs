@@ -1,6 +1,7 @@
 //! The models of the zoo. Each implements [`Stochastic`](crate::Stochastic); none knows what Monte Carlo makes of it.
 
 mod cnn;
+mod fold;
 mod head;
 mod lstm;
 mod mlp;
