@@ -194,3 +194,52 @@ fn check_tensors<M: Module>(network: &M, dtype: Precision, store: &mut Safetenso
         None => Ok(()),
     }
 }
+
+/// What every model of a description, a network and a device can do.
+macro_rules! saved {
+    ($model:ident, $file:ident, $network:ident: $kind:ty) => {
+        impl $model {
+            /// Opens a model that was saved in `directory`.
+            ///
+            /// # Errors
+            /// [`Error::Io`](crate::Error::Io) for a file that cannot be read; [`Error::Model`](crate::Error::Model) for one that is not what it should be.
+            pub fn open(directory: &std::path::Path, device: &burn::tensor::Device) -> $crate::error::Result<Self> {
+                let (file, (weights, path)) = ($file::open(directory)?, $crate::zoo::weights::read(directory)?);
+                Self::from_parts(file, &weights, &path, device)
+            }
+
+            /// A model of its description and the bytes of its weights, which were found at `path`.
+            pub(in crate::zoo) fn from_parts(
+                file: $file,
+                weights: &[u8],
+                path: &std::path::Path,
+                device: &burn::tensor::Device,
+            ) -> $crate::error::Result<Self> {
+                let init = || file.model.init(device, $crate::key::Key::new(0));
+                let $network = file.weights.unpack(weights, path, file.model.parameters(), init)?;
+                Ok(Self { file, $network, device: device.clone() })
+            }
+
+            /// Saves the model as a new directory: whole, or not at all.
+            ///
+            /// # Errors
+            /// [`Error::Model`](crate::Error::Model) if there is something at `directory`; [`Error::Io`](crate::Error::Io).
+            pub fn save(&self, directory: &std::path::Path, others: &[(&str, String)]) -> $crate::error::Result<()> {
+                let weights = &self.file.weights;
+                let (weights, _) = $crate::zoo::Weights::pack(&self.$network, Some(weights.params), weights.dtype);
+                $crate::zoo::weights::save(directory, &self.file.to_toml(), &weights, others)
+            }
+
+            /// What is written about the model.
+            pub fn file(&self) -> &$file {
+                &self.file
+            }
+
+            /// The network, without its preprocessing.
+            pub fn $network(&self) -> &$kind {
+                &self.$network
+            }
+        }
+    };
+}
+pub(super) use saved;

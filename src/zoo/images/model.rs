@@ -8,12 +8,11 @@ use super::file::ImageFile;
 use crate::{
     data::image::{ImageReading, Images, Labelled},
     error::{Error, Result},
-    key::Key,
     models::Cnn,
     uncertainty::{ClassPrediction, MonteCarlo},
     zoo::{
         Evaluation, Scores,
-        weights::{self, Precision, Weights},
+        weights::{Precision, Weights, saved},
     },
 };
 
@@ -24,6 +23,8 @@ pub struct ImageModel {
     cnn: Cnn,
     device: Device,
 }
+
+saved!(ImageModel, ImageFile, cnn: Cnn);
 
 impl ImageModel {
     /// A model of its description and its network; the description's `weights` are filled in.
@@ -52,41 +53,6 @@ impl ImageModel {
     pub fn judged(self, test: &Labelled, monte_carlo: &MonteCarlo) -> Result<Self> {
         let scores = self.evaluate(test, monte_carlo)?;
         Ok(Self { file: ImageFile { test: Some(scores), ..self.file }, ..self })
-    }
-
-    /// Opens a model that was saved in `directory`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] for a file that cannot be read; [`Error::Model`] for one that is not what it should be.
-    pub fn open(directory: &Path, device: &Device) -> Result<Self> {
-        let (file, (weights, path)) = (ImageFile::open(directory)?, weights::read(directory)?);
-        Self::from_parts(file, &weights, &path, device)
-    }
-
-    /// A model of its description and the bytes of its weights, which were found at `path`.
-    pub(in crate::zoo) fn from_parts(file: ImageFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
-        let init = || file.model.init(device, Key::new(0));
-        let cnn = file.weights.unpack(weights, path, file.model.parameters(), init)?;
-        Ok(Self { file, cnn, device: device.clone() })
-    }
-
-    /// Saves the model as a new directory: whole, or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Model`] if there is something at `directory`; [`Error::Io`].
-    pub fn save(&self, directory: &Path, others: &[(&str, String)]) -> Result<()> {
-        let (weights, _) = Weights::pack(&self.cnn, Some(self.file.weights.params), self.file.weights.dtype);
-        weights::save(directory, &self.file.to_toml(), &weights, others)
-    }
-
-    /// What is written about the model.
-    pub fn file(&self) -> &ImageFile {
-        &self.file
-    }
-
-    /// The network, without its preprocessing.
-    pub fn cnn(&self) -> &Cnn {
-        &self.cnn
     }
 
     /// The names of the classes.

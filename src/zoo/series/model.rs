@@ -20,7 +20,7 @@ use crate::{
     pass::Pass,
     stochastic::{Joinable, Predictive, Samples, Stochastic},
     uncertainty::{Baseline, ForecastScores, Judged, MonteCarlo, RegressionPrediction, crps_of_gaussian},
-    zoo::weights::{self, Precision, Weights},
+    zoo::weights::{Precision, Weights, saved},
 };
 #[cfg(feature = "train")]
 use crate::{
@@ -60,6 +60,8 @@ pub const PATHS: usize = 1000;
 const ORIGINS: usize = 64;
 const ROWS: usize = 2048;
 
+saved!(SeriesModel, SeriesFile, lstm: Lstm);
+
 impl SeriesModel {
     /// A model of its description and its network; the description's `weights` are filled in.
     ///
@@ -83,41 +85,6 @@ impl SeriesModel {
     #[cfg(feature = "train")]
     pub(crate) fn described(self, file: SeriesFile) -> Self {
         Self { file, ..self }
-    }
-
-    /// Opens a model that was saved in `directory`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] for a file that cannot be read; [`Error::Model`] for one that is not what it should be.
-    pub fn open(directory: &Path, device: &Device) -> Result<Self> {
-        let (file, (weights, path)) = (SeriesFile::open(directory)?, weights::read(directory)?);
-        Self::from_parts(file, &weights, &path, device)
-    }
-
-    /// A model of its description and the bytes of its weights, which were found at `path`.
-    pub(in crate::zoo) fn from_parts(file: SeriesFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
-        let init = || file.model.init(device, Key::new(0));
-        let lstm = file.weights.unpack(weights, path, file.model.parameters(), init)?;
-        Ok(Self { file, lstm, device: device.clone() })
-    }
-
-    /// Saves the model as a new directory: whole, or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Model`] if there is something at `directory`; [`Error::Io`].
-    pub fn save(&self, directory: &Path, others: &[(&str, String)]) -> Result<()> {
-        let (weights, _) = Weights::pack(&self.lstm, Some(self.file.weights.params), self.file.weights.dtype);
-        weights::save(directory, &self.file.to_toml(), &weights, others)
-    }
-
-    /// What is written about the model.
-    pub fn file(&self) -> &SeriesFile {
-        &self.file
-    }
-
-    /// The network, without its preprocessing.
-    pub fn lstm(&self) -> &Lstm {
-        &self.lstm
     }
 
     /// The series of a table, and their windows.

@@ -11,12 +11,11 @@ use crate::{
         text::{Sequences, Vocabulary},
     },
     error::{Error, Result},
-    key::Key,
     models::{Lstm, OverWindows},
     uncertainty::{ClassPrediction, MonteCarlo, Prediction, RegressionPrediction},
     zoo::{
         Evaluation, Scores, Tau,
-        weights::{self, Weights},
+        weights::{Weights, saved},
     },
 };
 
@@ -37,6 +36,8 @@ pub(crate) enum Way<'a> {
 
 /// A prediction, and which text each of its rows is of.
 type Joined = (Vec<usize>, Prediction);
+
+saved!(TextModel, TextFile, lstm: Lstm);
 
 impl TextModel {
     /// A model of its description and its network; the description's `weights` are filled in.
@@ -64,41 +65,6 @@ impl TextModel {
         let mut model = self;
         change(&mut model.file);
         model
-    }
-
-    /// Opens a model that was saved in `directory`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] for a file that cannot be read; [`Error::Model`] for one that is not what it should be.
-    pub fn open(directory: &Path, device: &Device) -> Result<Self> {
-        let (file, (weights, path)) = (TextFile::open(directory)?, weights::read(directory)?);
-        Self::from_parts(file, &weights, &path, device)
-    }
-
-    /// A model of its description and the bytes of its weights, which were found at `path`.
-    pub(in crate::zoo) fn from_parts(file: TextFile, weights: &[u8], path: &Path, device: &Device) -> Result<Self> {
-        let init = || file.model.init(device, Key::new(0));
-        let lstm = file.weights.unpack(weights, path, file.model.parameters(), init)?;
-        Ok(Self { file, lstm, device: device.clone() })
-    }
-
-    /// Saves the model as a new directory: whole, or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Model`] if there is something at `directory`; [`Error::Io`].
-    pub fn save(&self, directory: &Path, others: &[(&str, String)]) -> Result<()> {
-        let (weights, _) = Weights::pack(&self.lstm, Some(self.file.weights.params), self.file.weights.dtype);
-        weights::save(directory, &self.file.to_toml(), &weights, others)
-    }
-
-    /// What is written about the model.
-    pub fn file(&self) -> &TextFile {
-        &self.file
-    }
-
-    /// The network, without its preprocessing.
-    pub fn lstm(&self) -> &Lstm {
-        &self.lstm
     }
 
     /// The tokens.
