@@ -240,10 +240,15 @@ impl Saved {
     fn rebuilt(&mut self, change: impl FnOnce(&mut ModelFile)) {
         let mut file = ModelFile::read(&self.toml, Path::new("model.toml")).unwrap();
         change(&mut file);
-        self.toml = file.to_toml();
-        if file.model.check().is_ok() && parameters(&self.toml).is_some_and(|n| n < 1 << 20) {
+        self.describe(file.to_toml(), file.model.check().is_ok(), || file.model.init(&Device::flex(), Key::new(1)));
+    }
+
+    /// Another description, and its own weights if they can be drawn and are few.
+    fn describe<M: ModuleSnapshot>(&mut self, toml: String, can_be_drawn: bool, draw: impl FnOnce() -> M) {
+        self.toml = toml;
+        if can_be_drawn && parameters(&self.toml).is_some_and(|n| n < 1 << 20) {
             let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-            file.model.init(&Device::flex(), Key::new(1)).save_into(&mut store).unwrap();
+            draw().save_into(&mut store).unwrap();
             self.weights = store.get_bytes().unwrap().to_vec();
         }
         self.repair();
@@ -494,13 +499,7 @@ fn reshape_pictures(saved: &mut Saved, draws: &mut Draws) {
         (11, _) => file.normalisation.sd.iter_mut().chain(&mut file.normalisation.mean).for_each(|y| *y = x),
         _ => file.classes.iter_mut().for_each(|class| class.clear()),
     }
-    saved.toml = file.to_toml();
-    if parameters(&saved.toml).is_some_and(|n| n < 1 << 20) {
-        let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-        file.model.init(&Device::flex(), Key::new(1)).save_into(&mut store).unwrap();
-        saved.weights = store.get_bytes().unwrap().to_vec();
-    }
-    saved.repair();
+    saved.describe(file.to_toml(), true, || file.model.init(&Device::flex(), Key::new(1)));
 }
 
 #[test]
@@ -600,13 +599,7 @@ fn reshape_texts(saved: &mut Saved, draws: &mut Draws) {
         9 => (file.data.settings.long, file.data.settings.length) = (Long::Window, n),
         _ => file.target.iter_mut().for_each(|target| target.classes.clear()),
     }
-    saved.toml = file.to_toml();
-    if parameters(&saved.toml).is_some_and(|n| n < 1 << 20) {
-        let mut store = SafetensorsStore::from_bytes(None).clear_metadata();
-        file.model.init(&Device::flex(), Key::new(1)).save_into(&mut store).unwrap();
-        saved.weights = store.get_bytes().unwrap().to_vec();
-    }
-    saved.repair();
+    saved.describe(file.to_toml(), true, || file.model.init(&Device::flex(), Key::new(1)));
 }
 
 #[test]
