@@ -81,7 +81,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for seed in 0..args.seeds {
         let settings = recipe.set("train.seed", &seed.to_string())?;
         let [with, without] = [train(&settings)?, train(&without_dropout(settings))?];
-        rows.push(Row::new(&with, &without, &test, &far.images)?);
+        let row = Row::new(&with, &without, &test, &far.images)?;
+        eprintln!("seed {seed}: {row:?}");
+        rows.push(row);
     }
     print(&rows);
     Ok(())
@@ -130,6 +132,7 @@ impl Progress for Told {
 }
 
 /// What one seed gives.
+#[derive(Debug)]
 struct Row {
     epochs: [[usize; 2]; 2],
     /// Monte Carlo, the mean network, and the network that was trained without dropout.
