@@ -23,7 +23,7 @@ pub mod train;
 pub mod uncertainty;
 pub mod zoo;
 
-pub use device::{Adapter, Check, DeviceSpec, check_device};
+pub use device::{Adapter, Check, DeviceSpec, check_device, device_faults};
 #[cfg(feature = "wgpu")]
 pub use device::{AdapterInfo, adapters};
 pub use error::{Error, Result};

@@ -9,10 +9,10 @@ use std::{
 /// Each module of the library, and what it uses: modules further down, so there is no cycle.
 const USES: [(&str, &[&str]); 17] = [
     ("recipe", &["data", "error", "key", "models", "settings", "train", "uncertainty", "zoo"]),
-    ("zoo", &["data", "error", "key", "models", "outputs", "pass", "settings", "stochastic", "train", "uncertainty"]),
+    ("zoo", &["data", "device", "error", "key", "models", "outputs", "pass", "settings", "stochastic", "train", "uncertainty"]),
     ("report", &["error", "uncertainty"]),
     ("settings", &["data", "error", "models", "nn", "rate", "train"]),
-    ("train", &["error", "key", "outputs", "pass", "stochastic"]),
+    ("train", &["device", "error", "key", "outputs", "pass", "stochastic"]),
     ("models", &["error", "key", "nn", "outputs", "pass", "rate", "stochastic"]),
     ("uncertainty", &["error", "key", "outputs", "pass", "stochastic"]),
     ("nn", &["error", "key", "ops", "pass", "rate"]),

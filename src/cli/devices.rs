@@ -6,7 +6,7 @@ use anyhow::Result;
 use burn_zoo::{Check, DeviceSpec, check_device};
 use serde_json::{Value, json};
 
-use super::{Difference, Listing, device, write_columns};
+use super::{Difference, Listing, Usage, device, write_columns};
 
 /// List the devices, and which of them this build and this machine hold
 ///
@@ -31,7 +31,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         Some(Some(spec)) => check(spec, args.format, out),
         Some(None) => {
             let said = std::env::var(super::DEVICE).ok();
-            check(said.map_or(Ok(DeviceSpec::default_spec()), |name| name.parse())?, args.format, out)
+            let spec = said.map_or(Ok(DeviceSpec::default_spec()), |name| device(&name)).map_err(Usage)?;
+            check(spec, args.format, out)
         }
     }
 }

@@ -68,10 +68,12 @@ const SHOWN: usize = 3;
 
 /// Reads, forecasts, writes, and draws.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let AnyModel::Series(model) = open(&args.model, args.sampling.device.spec())? else {
+    let model = open(&args.model, args.sampling.device.spec())?;
+    let words = Words::new(args.sampling.quiet);
+    words.device(&model)?;
+    let AnyModel::Series(model) = model else {
         return Err(Usage(format!("{} does not forecast series: say `predict {0}`", args.model)).into());
     };
-    let words = Words::new(args.sampling.quiet);
     let levels = if args.interval.is_empty() { vec![0.9] } else { args.interval.clone() };
     if let Some(at) = (1..levels.len()).find(|&at| levels[..at].contains(&levels[at])) {
         return Err(Usage(format!("--interval {} is given twice", levels[at])).into());

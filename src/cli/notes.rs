@@ -5,9 +5,11 @@ use std::{
     io::{Write, stderr},
 };
 
+use anyhow::Result;
 use burn_zoo::{
+    Check,
     data::{Remark, SplitBy},
-    zoo::Model,
+    zoo::{AnyModel, Model},
 };
 
 use super::{
@@ -36,6 +38,16 @@ impl Words {
         if !self.quiet {
             let _ = writeln!(stderr(), "note: {}", one_line(note, 2000)); // nobody who reads it is no failure
         }
+    }
+
+    /// What the model's device gets wrong of what the model asks of it.
+    pub fn device(&self, model: &AnyModel) -> Result<()> {
+        if !self.quiet
+            && let Some(warning) = warning_of(&model.device_faults()?)
+        {
+            let _ = writeln!(stderr(), "{warning}");
+        }
+        Ok(())
     }
 
     /// Columns that the training table did not have.
@@ -109,5 +121,35 @@ impl Words {
             let became = if args.on_error == OnError::Skip { "skipped" } else { "marked: see column `error`" };
             self.say(&format!("{name}: {} of {} rows could not be predicted and were {became}", count.bad, count.rows));
         }
+    }
+}
+
+/// What to say of a device that gets these wrong, if any.
+pub fn warning_of(faults: &[Check]) -> Option<String> {
+    let told = |check: &Check| format!("{} {} ({})", check.operation, check.size, check.quantity);
+    let told: Vec<String> = faults.iter().map(told).collect();
+    let says = "which this run uses: do not trust its numbers (burn-zoo devices --check)";
+    (!told.is_empty()).then(|| format!("warning: the device is wrong in {}, {says}", told.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_wrong_is_told_with_what_it_is_wrong_in() {
+        let check = |operation, size: &str| Check {
+            operation,
+            size: size.to_string(),
+            quantity: "value",
+            error: 0.07,
+            tolerance: 1e-4,
+        };
+        assert_eq!(warning_of(&[]), None);
+        assert_eq!(
+            warning_of(&[check("sum", "over 70001"), check("softmax", "over 70001")]).unwrap(),
+            "warning: the device is wrong in sum over 70001 (value), softmax over 70001 (value), which this run uses: do not trust its numbers \
+             (burn-zoo devices --check)"
+        );
     }
 }

@@ -8,8 +8,13 @@ use std::{
     },
 };
 
-use burn_zoo::train::{Epoch, Progress, Schedule, TrainConfig};
+use burn_zoo::{
+    Check,
+    train::{Epoch, Progress, Schedule, TrainConfig},
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::notes::warning_of;
 
 /// A bar, lines, or nothing.
 pub struct Report {
@@ -99,6 +104,14 @@ impl Progress for Report {
                 self.shape = Shape::Lines { epochs, last: (!shown).then_some(*epoch) };
             }
             Shape::Nothing => {}
+        }
+    }
+
+    fn faults(&mut self, faults: &[Check]) {
+        match (&self.shape, warning_of(faults)) {
+            (Shape::Bar(bar), Some(warning)) => bar.println(warning),
+            (Shape::Lines { .. }, Some(warning)) => drop(writeln!(stderr(), "{warning}")),
+            _ => {}
         }
     }
 

@@ -1,7 +1,9 @@
 //! The operations that models stand on, of a device against the host: a device is looked at before it is trusted.
 
+#[cfg(any(feature = "ndarray", feature = "flex"))]
+use burn::backend::DispatchDevice;
 use burn::{
-    module::Param,
+    module::{Module, ModuleVisitor, Param},
     nn::{LinearConfig, PaddingConfig2d, conv::Conv2dConfig},
     tensor::{
         Device, Int, Tensor, TensorData,
@@ -54,17 +56,79 @@ impl Check {
 /// # Ok::<(), burn_zoo::Error>(())
 /// ```
 pub fn check_device(device: &Device) -> Result<Vec<Check>> {
-    let mut canary = Canary { device: device.clone().autodiff(), checks: Vec::new() };
-    canary.matmul()?;
-    canary.linear()?;
-    canary.convolution()?;
-    canary.pooling()?;
-    for n in [1000, MANY] {
-        canary.reductions(n)?;
+    checks(device, true, &[1000, MANY])
+}
+
+/// What the device of `model` gets wrong of what a run asks of it that takes `rows` rows at once: of [`check_device`], what such a run uses, with sums over
+/// as many entries as its longest axis has. Nothing, and at once, for `flex` and `ndarray`: the tests of this crate look at them.
+///
+/// [`fit`](crate::train::fit) asks it, and tells [`Progress::faults`](crate::train::Progress::faults). Ask it yourself before Monte Carlo on a device that you do
+/// not know; `rows` is 1 there.
+///
+/// # Errors
+/// [`Error::Device`] if the device cannot be read.
+///
+/// # Examples
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn_zoo::{device_faults, zoo};
+///
+/// let model = zoo::find("mlp/wine-red")?.load(&burn::tensor::Device::flex())?;
+/// assert!(device_faults(model.mlp(), 1)?.is_empty());
+/// # }
+/// # Ok::<(), burn_zoo::Error>(())
+/// ```
+pub fn device_faults<M: Module>(model: &M, rows: usize) -> Result<Vec<Check>> {
+    let mut work = Work { device: None, convolves: false, longest: rows };
+    model.visit(&mut work);
+    match work.device {
+        Some(device) if !is_tested(&device) => {
+            let checks = checks(&device, work.convolves, &[work.longest])?;
+            Ok(checks.into_iter().filter(|check| !check.is_right()).collect())
+        }
+        _ => Ok(Vec::new()),
     }
+}
+
+fn checks(device: &Device, convolves: bool, lengths: &[usize]) -> Result<Vec<Check>> {
+    let mut canary = Canary { device: device.clone().inner().autodiff(), checks: Vec::new() };
+    canary.matmul()?;
+    canary.linear(lengths.iter().copied().max().unwrap_or(1))?;
+    if convolves {
+        canary.convolution()?;
+        canary.pooling()?;
+    }
+    lengths.iter().try_for_each(|&n| canary.reductions(n))?;
     canary.picking()?;
     canary.functions()?;
     Ok(canary.checks)
+}
+
+/// What a model asks of its device.
+struct Work {
+    device: Option<Device>,
+    convolves: bool,
+    /// The longest axis that is added up: rows of a batch, units, classes, words.
+    longest: usize,
+}
+
+impl ModuleVisitor for Work {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.device.get_or_insert_with(|| param.lazy_device());
+        self.convolves |= D == 4; // a kernel
+        self.longest = param.lazy_shape().iter().fold(self.longest, |max, &axis| max.max(axis));
+    }
+}
+
+/// Whether it is one of those that this crate's tests hold against PyTorch on every change.
+fn is_tested(device: &Device) -> bool {
+    match device.clone().inner().as_dispatch() {
+        #[cfg(feature = "ndarray")]
+        DispatchDevice::NdArray(_) => true,
+        #[cfg(feature = "flex")]
+        DispatchDevice::Flex(_) => true,
+        _ => false,
+    }
 }
 
 /// More than some devices can reduce over.
@@ -146,8 +210,8 @@ impl Canary {
     }
 
     /// A linear layer over many rows: the gradient of its bias is a sum over all of them.
-    fn linear(&mut self) -> Result<()> {
-        let (rows, width) = (MANY, 2);
+    fn linear(&mut self, rows: usize) -> Result<()> {
+        let width = 2;
         let layer = LinearConfig::new(1, width).init(&self.device);
         let (x, g) = (numbers(4, rows), numbers(5, rows * width));
         let y = layer.forward(self.tensor(&x, [rows, 1]));

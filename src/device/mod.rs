@@ -6,7 +6,7 @@ mod canary;
 
 #[cfg(feature = "wgpu")]
 pub use adapters::{AdapterInfo, adapters};
-pub use canary::{Check, check_device};
+pub use canary::{Check, check_device, device_faults};
 
 use std::{fmt, str::FromStr};
 

@@ -38,6 +38,7 @@ use super::{
     step::{Stepping, Trainable, check_smoothing},
 };
 use crate::{
+    device::{Check, device_faults},
     error::{Error, Result},
     key::Key,
 };
@@ -85,8 +86,34 @@ pub trait Progress: Send {
     }
     /// An epoch has ended. Its checkpoint is written, if there are any.
     fn epoch(&mut self, epoch: &Epoch);
+    /// The device gets these wrong, and the training uses them: its numbers cannot be trusted. It goes on.
+    fn faults(&mut self, faults: &[Check]) {
+        let _ = faults;
+    }
     /// Training has ended.
     fn end(&mut self);
+}
+
+impl<P: Progress + ?Sized> Progress for Box<P> {
+    fn start(&mut self, epochs: usize) {
+        (**self).start(epochs);
+    }
+
+    fn resumed(&mut self, curve: &[Epoch]) {
+        (**self).resumed(curve);
+    }
+
+    fn epoch(&mut self, epoch: &Epoch) {
+        (**self).epoch(epoch);
+    }
+
+    fn faults(&mut self, faults: &[Check]) {
+        (**self).faults(faults);
+    }
+
+    fn end(&mut self) {
+        (**self).end();
+    }
 }
 
 /// Tells nobody.
@@ -174,6 +201,10 @@ pub fn fit_from<M: Trainable>(
     if has_ended(&state.curve, config) {
         progress.end();
         return state.result(template);
+    }
+    let faults = device_faults(&template, config.batch_size + 1)?; // a single row that is left over joins the last batch
+    if !faults.is_empty() {
+        progress.faults(&faults);
     }
 
     let run = Key::new(config.seed);

@@ -24,7 +24,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use crate::error::{Error, Result};
+use crate::{
+    device::{Check, device_faults},
+    error::{Error, Result},
+};
 
 /// A trained model that comes with this crate.
 #[derive(Clone, Copy, Debug)]
@@ -255,6 +258,19 @@ impl AnyModel {
             Self::Images(model) => model.save(directory, others),
             Self::Series(model) => model.save(directory, others),
             Self::Text(model) => model.save(directory, others),
+        }
+    }
+
+    /// What the model's device gets wrong of what the model asks of it: see [`device_faults`].
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device cannot be read.
+    pub fn device_faults(&self) -> Result<Vec<Check>> {
+        match self {
+            Self::Table(model) => device_faults(model.mlp(), 1),
+            Self::Images(model) => device_faults(model.cnn(), 1),
+            Self::Series(model) => device_faults(model.lstm(), 1),
+            Self::Text(model) => device_faults(model.lstm(), 1),
         }
     }
 

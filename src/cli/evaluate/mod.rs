@@ -88,6 +88,7 @@ enum Format {
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     let model = open(&args.model, args.sampling.device.spec())?;
     let words = Words::new(args.sampling.quiet);
+    words.device(&model)?;
     args.interval.and_then(|level| idle_interval(&model, level)).iter().for_each(|note| words.say(note));
     match &model {
         AnyModel::Table(model) => table::run(args, model, &words, out),

@@ -100,6 +100,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         return Err(Usage(format!("--interval {level} is given twice")).into());
     }
     let mut words = Words::new(args.sampling.quiet);
+    words.device(&model)?;
     args.interval.first().and_then(|&level| idle_interval(&model, level)).iter().for_each(|note| words.say(note));
     match &model {
         AnyModel::Table(model) => table::run(args, model, &mut words, out),
