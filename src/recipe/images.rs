@@ -144,6 +144,17 @@ impl PreparedImages {
         progress: impl Progress + 'static,
         checkpoint: Option<&Path>,
     ) -> Result<Outcome<ImageModel>> {
+        self.trained(origin, device, Box::new(progress), checkpoint)
+    }
+
+    /// Not generic, so that it is compiled once, here, and not in every program that trains.
+    fn trained(
+        self,
+        origin: ImageOrigin,
+        device: &Device,
+        progress: Box<dyn Progress>,
+        checkpoint: Option<&Path>,
+    ) -> Result<Outcome<ImageModel>> {
         let CnnSettings { train: config, data, augment, .. } = self.settings;
         let (shape, classes) = (self.config.input, self.classes.len());
         let rows = self.parts.each_ref().map(|part| part.labels.len());

@@ -100,6 +100,17 @@ impl PreparedSeries {
         progress: impl Progress + 'static,
         checkpoint: Option<&Path>,
     ) -> Result<Outcome<SeriesModel>> {
+        self.trained(origin, device, Box::new(progress), checkpoint)
+    }
+
+    /// Not generic, so that it is compiled once, here, and not in every program that trains.
+    fn trained(
+        self,
+        origin: Origin,
+        device: &Device,
+        progress: Box<dyn Progress>,
+        checkpoint: Option<&Path>,
+    ) -> Result<Outcome<SeriesModel>> {
         let ForecastSettings { train: config, data, augment, schema: said, .. } = self.settings;
         let windows = self.windows;
         let of_train = windows.origins_every(Part::Train, data.stride);

@@ -466,6 +466,17 @@ impl Prepared {
         progress: impl Progress + 'static,
         checkpoint: Option<&Path>,
     ) -> Result<Outcome> {
+        self.trained(origin, device, Box::new(progress), checkpoint)
+    }
+
+    /// Not generic, so that it is compiled once, here, and not in every program that trains.
+    fn trained(
+        &self,
+        origin: Origin,
+        device: &Device,
+        progress: Box<dyn Progress>,
+        checkpoint: Option<&Path>,
+    ) -> Result<Outcome> {
         let settings = &self.settings;
         let run = Key::new(settings.train.seed);
         let scaling = self.scaling.clone();

@@ -281,6 +281,17 @@ impl PreparedTexts {
         progress: impl Progress + 'static,
         checkpoint: Option<&Path>,
     ) -> Result<Outcome<TextModel>> {
+        self.trained(origin, device, Box::new(progress), checkpoint)
+    }
+
+    /// Not generic, so that it is compiled once, here, and not in every program that trains.
+    fn trained(
+        self,
+        origin: Origin,
+        device: &Device,
+        progress: Box<dyn Progress>,
+        checkpoint: Option<&Path>,
+    ) -> Result<Outcome<TextModel>> {
         let (settings, rows) = (&self.settings, self.rows());
         let lstm = self.config.init(device, Key::new(settings.train.seed).fold_str("init"));
         let (config, monte_carlo) = (&settings.train, MonteCarlo::new(PASSES));
