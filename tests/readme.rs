@@ -3,7 +3,7 @@
 //! A line that begins with `$ ` is a command for `sh`, the lines below it are what it writes, standard error first. `...` stands for
 //! any lines, or within a line for any words. Numbers are compared to [`TOLERANCE`]: their last digits are the processor's. The blocks
 //! of a document share a directory, in which `examples/`, `models/` and `docs/` are as in the repository; `burn-zoo` and `cargo run` are
-//! the programs that cargo built for this test.
+//! the programs that cargo built for this test. A command with `--features wgpu` is run by a build with that feature, and it alone.
 #![cfg(all(feature = "cli", feature = "ndarray", feature = "flex", unix))]
 
 use std::{
@@ -92,6 +92,7 @@ while [ $# -gt 0 ]; do
             [ -x "$program" ] || {{ echo "error: ${{program##*/}} is not built: 'cargo test' builds the examples" >&2; exit 1; }} ;;
         --) shift; break ;;
         -q|--quiet|--release) shift ;;
+        --features) shift 2 ;;
         *) echo "error: 'cargo run $1' is not known here" >&2; exit 2 ;;
     esac
 done
@@ -204,8 +205,17 @@ fn examples() -> PathBuf {
 
 /// What is wrong with a document.
 fn run(markdown: &str) -> Vec<String> {
-    let session = Session::new(&examples());
-    steps(markdown).iter().filter_map(|step| session.run(step)).collect()
+    run_those(markdown, |_| true)
+}
+
+fn run_those(markdown: &str, wanted: fn(&Step) -> bool) -> Vec<String> {
+    let (session, steps) = (Session::new(&examples()), steps(markdown));
+    steps.iter().filter(|step| wanted(step)).filter_map(|step| session.run(step)).collect()
+}
+
+/// Whether a command wants the features that this build has.
+fn is_of_this_build(step: &Step) -> bool {
+    step.command.contains("--features wgpu") == cfg!(feature = "wgpu")
 }
 
 #[test]
@@ -218,7 +228,8 @@ fn every_console_block_of_the_documents_gives_what_it_shows() {
     let mut wrong = Vec::new();
     for document in documents.iter().filter(|document| document.exists()) {
         let name = document.strip_prefix(root).unwrap().display().to_string();
-        wrong.extend(run(&fs::read_to_string(document).unwrap()).into_iter().map(|what| format!("{name}, {what}")));
+        let found = run_those(&fs::read_to_string(document).unwrap(), is_of_this_build);
+        wrong.extend(found.into_iter().map(|what| format!("{name}, {what}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -15,8 +15,9 @@ use super::{
     fit::{Epoch, Trained, check_widths, has_ended, is_best, optimizer, to_train, valid_rows},
     loader::{Examples, KeyedLoader, TrainBatch},
     log::{StepLog, Steps},
+    loss::Loss,
     schedule::LearningRates,
-    step::{Loss, Stepping, Trainable, check_smoothing},
+    step::{Stepping, Trainable, check_smoothing},
 };
 use crate::{
     error::{Error, Result},

@@ -21,6 +21,7 @@ mod light;
 mod loader;
 #[cfg(feature = "train")]
 mod log;
+mod loss;
 #[cfg(feature = "train")]
 mod rule;
 mod schedule;
@@ -36,8 +37,9 @@ pub use fit::{Epoch, Progress, Quiet, Trained, fit, fit_from};
 pub use light::{fit_epochs, fit_light};
 #[cfg(feature = "train")]
 pub use loader::{Examples, KeyedLoader, TrainBatch};
+pub use loss::Loss;
 pub use schedule::Schedule;
 #[cfg(feature = "train")]
-pub use step::{Loss, Trainable};
+pub use step::Trainable;
 #[cfg(feature = "train")]
 pub use streaming::{Streaming, StreamingModel};
