@@ -2,16 +2,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use burn::tensor::{Device, Tensor};
 use burn_zoo::{
     Key, Pass, Recorder, Replay, Statistics, Stochastic,
     models::{Cnn, CnnConfig, Noise, Task},
 };
 use common::{
-    assert_within, devices, devices_and_autodiff, golden, gradients, largest, parameters, rate, tensor, values,
-    with_parameters,
+    assert_within, devices, devices_and_autodiff, filled, golden, gradients, hashed, largest, rate, tensor, values,
 };
 use serde_json::Value;
 
@@ -24,18 +21,6 @@ fn cases() -> Vec<Case> {
     let Value::Array(cases) = golden("cnn/cnn.json")["cases"].take() else { panic!("no cases") };
     assert_eq!(cases.len(), 9, "every case is read");
     cases.into_iter().map(Case).collect()
-}
-
-/// What `generate.py` calls `numbers`.
-fn numbers(name: &str, n: usize) -> Vec<f64> {
-    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-    let number = |i: usize| {
-        let mut h = (i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed);
-        h = (h ^ h >> 15).wrapping_mul(2_246_822_519);
-        h = (h ^ h >> 13).wrapping_mul(3_266_489_917);
-        f64::from(h >> 21) / 1024.0 - 1.0
-    };
-    (0..n).map(number).collect()
 }
 
 impl Case {
@@ -64,20 +49,14 @@ impl Case {
 
     /// The network with the case's parameters.
     fn cnn(&self, device: &Device) -> Cnn {
-        let cnn = self.config().init(device, Key::new(0));
-        let filled = |(path, old): (&String, &Vec<f64>)| {
-            let scale = self.0["scales"][path.as_str()].as_f64().unwrap_or(0.5); // running statistics are not trained
-            let start = if path.ends_with("gamma") || path.ends_with("running_var") { 1.0 } else { 0.0 };
-            (path.clone(), numbers(path, old.len()).into_iter().map(|x| start + scale * x).collect())
-        };
-        let filled: BTreeMap<String, Vec<f64>> = parameters(&cnn).iter().map(filled).collect();
-        with_parameters(cnn, &filled)
+        let scale = |path: &str| self.0["scales"][path].as_f64().unwrap_or(0.5); // running statistics are not trained
+        filled(self.config().init(device, Key::new(0)), scale)
     }
 
     fn pictures(&self, device: &Device) -> Tensor<4> {
         let [channels, height, width] = self.config().input;
         let shape = [self.size("rows"), channels, height, width];
-        tensor(&numbers("pictures", shape.iter().product()), shape, device)
+        tensor(&hashed("pictures", shape.iter().product()), shape, device)
     }
 
     /// A mask for each site that the network draws at, as the case has it.
@@ -89,7 +68,7 @@ impl Case {
             let burn_zoo::Law::Bernoulli(rate) = draw.law else { panic!("{draw:?}") };
             let mut shape = draw.shape;
             shape[0] = shape[0].min(self.size("rows_of_masks"));
-            let bits = numbers(&draw.site, shape.iter().product());
+            let bits = hashed(&draw.site, shape.iter().product());
             let bits = bits.into_iter().map(|x| f32::from(u8::from(x >= 2.0 * rate.get() - 1.0)));
             replay.with(&draw.site, shape.clone(), bits.collect::<Vec<_>>())
         })
@@ -135,7 +114,7 @@ fn gradients_of_every_parameter_and_of_the_pictures_are_pytorchs() {
             let cnn = case.cnn(&device);
             let (masks, x) = (case.masks(&cnn, &device), case.pictures(&device).require_grad());
             let output = cnn.forward(x.clone(), &case.pass(&masks));
-            let c = numbers("weights of the outputs", output.shape().num_elements());
+            let c = hashed("weights of the outputs", output.shape().num_elements());
             let c = tensor(&c, output.dims(), &device);
             let (found, all) = gradients(&cnn, (output * c).sum());
             let expected = case.0["gradients"].as_object().unwrap();

@@ -2,12 +2,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor},
-};
+use burn::tensor::{Device, Tensor};
 use burn_zoo::{
     Key, Law, Pass, Recorder, Replay,
     models::{Lstm, LstmConfig, Noise, SequenceInput, Task},
@@ -15,9 +10,7 @@ use burn_zoo::{
         ElmanCell, GateMasks, GruCell, LstmCell, MaskTime, Recurrent, RecurrentCell, RecurrentConfig, RecurrentState,
     },
 };
-use common::{
-    OF_LARGEST, devices, devices_and_autodiff, golden, gradients, parameters, rate, tensor, values, with_parameters,
-};
+use common::{OF_LARGEST, devices, devices_and_autodiff, filled, golden, gradients, hashed, rate, tensor, values};
 use serde_json::Value;
 
 /// A hundred steps add up a hundred roundings.
@@ -39,27 +32,8 @@ fn layers(cell: &str) -> Vec<Case> {
     cases("layers", 36).into_iter().filter(|case| case.0["config"]["cell"] == cell).collect()
 }
 
-/// What `generate.py` calls `numbers`.
-fn numbers(name: &str, n: usize) -> Vec<f64> {
-    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-    let number = |i: usize| {
-        let mut h = (i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed);
-        h = (h ^ h >> 15).wrapping_mul(2_246_822_519);
-        h = (h ^ h >> 13).wrapping_mul(3_266_489_917);
-        f64::from(h >> 21) / 1024.0 - 1.0
-    };
-    (0..n).map(number).collect()
-}
-
 fn scaled(name: &str, n: usize) -> Vec<f64> {
-    numbers(name, n).into_iter().map(|x| SCALE * x).collect()
-}
-
-/// The module with the case's parameters.
-fn filled<M: Module>(module: M) -> M {
-    let of = |(path, old): (&String, &Vec<f64>)| (path.clone(), scaled(path, old.len()));
-    let filled: BTreeMap<String, Vec<f64>> = parameters(&module).iter().map(of).collect();
-    with_parameters(module, &filled)
+    hashed(name, n).into_iter().map(|x| SCALE * x).collect()
 }
 
 /// Both formulations, by name; elsewhere than on a CPU they are one.
@@ -106,7 +80,7 @@ impl Case {
             .with_weight_rate(self.rate("weight_rate"))
             .with_gate_masks(self.gate_masks())
             .with_mask_time(self.mask_time());
-        let network = filled(config.init(device, Key::new(0)));
+        let network = filled(config.init(device, Key::new(0)), |_| SCALE);
         if plain { network.in_plain_formulation() } else { network }
     }
 
@@ -115,7 +89,7 @@ impl Case {
         let steps = self.0["steps"].as_u64().unwrap() as usize;
         let tracked = |x: Tensor<3>| if device.is_autodiff() { x.require_grad() } else { x };
         let shape = [ROWS, steps, network.d_input()];
-        let x = tracked(tensor(&numbers("input", shape.iter().product()), shape, device));
+        let x = tracked(tensor(&hashed("input", shape.iter().product()), shape, device));
         let state = self.0["state"].as_bool().unwrap().then(|| {
             let directions = network.layers().len() * (network.d_output() / network.d_hidden());
             let shape = [directions, ROWS, network.d_hidden()];
@@ -150,7 +124,7 @@ impl Case {
             let Law::Bernoulli(rate) = draw.law else { panic!("{draw:?}") };
             let mut shape = draw.shape;
             shape[0] = shape[0].min(self.size("rows_of_masks"));
-            let bits = numbers(&draw.site, shape.iter().product());
+            let bits = hashed(&draw.site, shape.iter().product());
             let bits = bits.into_iter().map(|x| f32::from(u8::from(x >= 2.0 * rate.get() - 1.0)));
             replay.with(&draw.site, shape.clone(), bits.collect::<Vec<_>>())
         })
@@ -168,7 +142,7 @@ impl Case {
         let at: Vec<f64> = (0..n).map(|j| found[if found.len() > n { j * found.len() / n } else { j }]).collect();
         let what = format!("{}: {what}", self.name());
         common::assert_within(&at, &expected, self.tolerance() * largest, &what);
-        let sum: f64 = found.iter().zip(numbers("factors", found.len())).map(|(x, factor)| x * factor).sum();
+        let sum: f64 = found.iter().zip(hashed("factors", found.len())).map(|(x, factor)| x * factor).sum();
         let (expected, n) = (probe["sum"].as_f64().unwrap(), found.len() as f64);
         // A sum of n errors, of which each may have either sign.
         assert!(
@@ -180,7 +154,7 @@ impl Case {
     /// Of all results, with factors of their own.
     fn loss(&self, results: &Results) -> Tensor<1> {
         let weighted = |name: &str, x: &Tensor<3>| {
-            let factors = numbers(&format!("weights of {name}"), x.shape().num_elements());
+            let factors = hashed(&format!("weights of {name}"), x.shape().num_elements());
             (x.clone() * tensor(&factors, x.dims(), &x.device())).sum()
         };
         let mut terms = results.iter().map(|(name, x)| weighted(name, x));
@@ -327,12 +301,12 @@ impl Case {
             .with_gate_masks(self.gate_masks())
             .with_mask_time(self.mask_time())
             .with_tied(self.name() == "next word");
-        filled(config.init(device, Key::new(0)))
+        filled(config.init(device, Key::new(0)), |_| SCALE)
     }
 
     fn rows(&self, device: &Device) -> Tensor<2> {
         match &self.0["input"] {
-            Value::Null => tensor(&numbers("input", ROWS * (9 * 2 + 3)), [ROWS, 9 * 2 + 3], device),
+            Value::Null => tensor(&hashed("input", ROWS * (9 * 2 + 3)), [ROWS, 9 * 2 + 3], device),
             words => {
                 let words = common::numbers(words);
                 tensor(&words, [ROWS, words.len() / ROWS], device)

@@ -9,7 +9,7 @@ use burn_zoo::{
     nn::{Dropout, DropoutConfig},
 };
 use common::{
-    assert_standard_errors, bits, devices, devices_and_autodiff, golden, mean, normal, numbers, rate, values,
+    assert_standard_errors, at, bits, devices, devices_and_autodiff, golden, mean, normal, numbers, rate, values,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -39,22 +39,6 @@ fn integer(value: &Value) -> u64 {
 fn key(value: &Value) -> Key {
     let word = |i: usize| value[i].as_u64().unwrap();
     Key::new(word(0) | word(1) << 32)
-}
-
-/// The pass at a dotted path; numbers are positions in a list.
-fn at<R>(pass: &Pass<'_>, path: &str, use_pass: impl FnOnce(&Pass<'_>) -> R) -> R {
-    match path.split_once('.') {
-        _ if path.is_empty() => use_pass(pass),
-        None => use_pass(&segment(pass, path)),
-        Some((first, rest)) => at(&segment(pass, first), rest, use_pass),
-    }
-}
-
-fn segment<'s>(pass: &'s Pass<'_>, name: &'s str) -> Pass<'s> {
-    match name.parse::<usize>() {
-        Ok(index) => pass.at(index),
-        Err(_) => pass.at(name),
-    }
 }
 
 /// What a case says about its rows, drawn with the key of its pass and site.

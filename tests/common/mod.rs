@@ -8,7 +8,7 @@ use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use burn_zoo::{DeviceSpec, Key, Rate};
+use burn_zoo::{DeviceSpec, Key, Pass, Rate};
 use serde_json::Value;
 
 /// Of the largest value: products of another shape, or of another backend, add up in another order, and f32 has 6e-8 for each
@@ -58,6 +58,18 @@ pub fn rate(rate: f64) -> Rate {
 pub fn normal<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
     let values = Key::new(seed).fold_str("test input").normal(0, 1, shape.iter().product());
     Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Multiples of 1/1024 in [-1, 1), by a hash of the name and the position: what the generators of golden files call `numbers`.
+pub fn hashed(name: &str, n: usize) -> Vec<f64> {
+    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+    let number = |i: usize| {
+        let mut h = (i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed);
+        h = (h ^ h >> 15).wrapping_mul(2_246_822_519);
+        h = (h ^ h >> 13).wrapping_mul(3_266_489_917);
+        f64::from(h >> 21) / 1024.0 - 1.0
+    };
+    (0..n).map(number).collect()
 }
 
 /// Given numbers as a tensor.
@@ -179,6 +191,17 @@ pub fn with_parameters<M: Module>(module: M, parameters: &BTreeMap<String, Vec<f
     module
 }
 
+/// The module with numbers in it that are [`hashed`] from the path of each parameter and buffer, times `scale` of that path; what multiplies, and
+/// variances, are about 1.
+pub fn filled<M: Module>(module: M, scale: impl Fn(&str) -> f64) -> M {
+    let of = |(path, old): (&String, &Vec<f64>)| {
+        let start = if path.ends_with("gamma") || path.ends_with("running_var") { 1.0 } else { 0.0 };
+        (path.clone(), hashed(path, old.len()).into_iter().map(|x| start + scale(path) * x).collect())
+    };
+    let filled = parameters(&module).iter().map(of).collect();
+    with_parameters(module, &filled)
+}
+
 /// The gradient of every parameter that has one, by path.
 pub fn gradients<M: Module>(module: &M, loss: Tensor<1>) -> (BTreeMap<String, Vec<f64>>, burn::tensor::Gradients) {
     struct Read<'a> {
@@ -206,6 +229,22 @@ pub fn gradients<M: Module>(module: &M, loss: Tensor<1>) -> (BTreeMap<String, Ve
     module.visit(&mut read);
     let found = read.found;
     (found, gradients)
+}
+
+/// The pass at a dotted path; numbers are positions in a list.
+pub fn at<R>(pass: &Pass<'_>, path: &str, use_pass: impl FnOnce(&Pass<'_>) -> R) -> R {
+    match path.split_once('.') {
+        _ if path.is_empty() => use_pass(pass),
+        None => use_pass(&segment(pass, path)),
+        Some((first, rest)) => at(&segment(pass, first), rest, use_pass),
+    }
+}
+
+fn segment<'s>(pass: &'s Pass<'_>, name: &'s str) -> Pass<'s> {
+    match name.parse::<usize>() {
+        Ok(index) => pass.at(index),
+        Err(_) => pass.at(name),
+    }
 }
 
 /// A golden file: `tests/golden/<path>`.

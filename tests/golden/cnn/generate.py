@@ -166,17 +166,18 @@ residual |= {"stages": [
     STAGE | {"channels": 4, "kernel": 1, "residual": True},
 ]}  # fmt: skip
 
-cases = [
-    case("lenet, no masks", lenet, 3, 0),
-    case("lenet, a mask for each row", lenet, 3, 3),
-    case("lenet-all, a mask for each row", lenet_all, 3, 3),
-    case("lenet-all, one mask for all rows", lenet_all, 3, 1),
-    case("norms, strides and channels, no masks", plain, 4, 0),
-    case("norms, strides and channels, one mask for all rows", plain, 4, 1),
-    case("norms by the batch, a mask for each row", plain, 4, 4, by_batch=True),
-    case("residual, no masks", residual, 8, 0),
-    case("residual, a mask for each row", residual, 8, 8),
-]
-version = torch.__version__.partition("+")[0]
-lines = ",\n".join(map(json.dumps, cases))
-Path(__file__).with_name("cnn.json").write_text(f'{{"torch": "{version}", "cases": [\n{lines}\n]}}\n')
+if __name__ == "__main__":
+    cases = [
+        case("lenet, no masks", lenet, 3, 0),
+        case("lenet, a mask for each row", lenet, 3, 3),
+        case("lenet-all, a mask for each row", lenet_all, 3, 3),
+        case("lenet-all, one mask for all rows", lenet_all, 3, 1),
+        case("norms, strides and channels, no masks", plain, 4, 0),
+        case("norms, strides and channels, one mask for all rows", plain, 4, 1),
+        case("norms by the batch, a mask for each row", plain, 4, 4, by_batch=True),
+        case("residual, no masks", residual, 8, 0),
+        case("residual, a mask for each row", residual, 8, 8),
+    ]
+    version = torch.__version__.partition("+")[0]
+    lines = ",\n".join(map(json.dumps, cases))
+    Path(__file__).with_name("cnn.json").write_text(f'{{"torch": "{version}", "cases": [\n{lines}\n]}}\n')

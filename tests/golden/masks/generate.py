@@ -137,30 +137,31 @@ U64_MAX = 2**64 - 1
 PATHS = ["", "dropout", "input_dropout", "layers.0.dropout", "layers.1.dropout", "blocks.12.attention.dropout", "größe"]
 FLOAT_CASES = [(0, "", 0), (7, "layers.0.dropout", 3), (U64_MAX, "noise", 2**32 + 5)]
 
-golden = {
-    "philox": [{"counter": counter, "key": key, "out": out} for counter, key, out in PHILOX],
-    # Folded by each number of `n` in turn.
-    "fold": [fold_case(seed, n) for seed in [0, 42, U64_MAX] for n in [0, 1, 2**32, U64_MAX]]
-    + [fold_case(7, 0, 1, 2), fold_case(7, 2, 1, 0), fold_case(0x123456789ABCDEF0, 2**32 + 5, 3)],
-    "fold_str": [
-        {"seed": str(seed), "s": s, "key": fold_str(split(seed), s)}
-        for seed in [0, 0x123456789ABCDEF0]
-        for s in ["", "a", "a\0", "dropout", "8 bytes.", "9 bytes..", "exactly 16 bytes", "größe 東京"]
-    ],
-    "site": [{"path": path, "hash": str(site(path))} for path in PATHS],
-    "bernoulli": [
-        bernoulli_case(seed, path, rate, first_row, 3, width)
-        for seed, path, first_row in [(0, "dropout", 0), (7, "layers.0.dropout", 3), (U64_MAX, "", 2**32 + 5)]
-        for rate in [0.0, 0.05, 0.2, 0.5, 0.9, 0.999]
-        for width in [1, 11, 16, 17, 50]
-    ]
-    + [bernoulli_case(7, "dropout", 0.5, 2**32 - 1, 2, 17)],  # the row's number grows out of its low word
-    "bernoulli_long": [long_case(7, "dropout", 0.2, 0, 10**5), long_case(8, "dropout", 0.3, 2**32 + 5, 10**5)],
-    "uniform": [float_case(uniform, *case) for case in FLOAT_CASES],
-    "normal": [float_case(normal, *case) for case in FLOAT_CASES],
-}
-assert site("") == 0 and site("layers.0") != site("layers0")
-assert all(0 < u < 1 and to_f32(u) == u for case in golden["uniform"] for row in case["values"] for u in row)
+if __name__ == "__main__":
+    golden = {
+        "philox": [{"counter": counter, "key": key, "out": out} for counter, key, out in PHILOX],
+        # Folded by each number of `n` in turn.
+        "fold": [fold_case(seed, n) for seed in [0, 42, U64_MAX] for n in [0, 1, 2**32, U64_MAX]]
+        + [fold_case(7, 0, 1, 2), fold_case(7, 2, 1, 0), fold_case(0x123456789ABCDEF0, 2**32 + 5, 3)],
+        "fold_str": [
+            {"seed": str(seed), "s": s, "key": fold_str(split(seed), s)}
+            for seed in [0, 0x123456789ABCDEF0]
+            for s in ["", "a", "a\0", "dropout", "8 bytes.", "9 bytes..", "exactly 16 bytes", "größe 東京"]
+        ],
+        "site": [{"path": path, "hash": str(site(path))} for path in PATHS],
+        "bernoulli": [
+            bernoulli_case(seed, path, rate, first_row, 3, width)
+            for seed, path, first_row in [(0, "dropout", 0), (7, "layers.0.dropout", 3), (U64_MAX, "", 2**32 + 5)]
+            for rate in [0.0, 0.05, 0.2, 0.5, 0.9, 0.999]
+            for width in [1, 11, 16, 17, 50]
+        ]
+        + [bernoulli_case(7, "dropout", 0.5, 2**32 - 1, 2, 17)],  # the row's number grows out of its low word
+        "bernoulli_long": [long_case(7, "dropout", 0.2, 0, 10**5), long_case(8, "dropout", 0.3, 2**32 + 5, 10**5)],
+        "uniform": [float_case(uniform, *case) for case in FLOAT_CASES],
+        "normal": [float_case(normal, *case) for case in FLOAT_CASES],
+    }
+    assert site("") == 0 and site("layers.0") != site("layers0")
+    assert all(0 < u < 1 and to_f32(u) == u for case in golden["uniform"] for row in case["values"] for u in row)
 
-sections = (f'"{name}": [\n' + ",\n".join(map(json.dumps, cases)) + "\n]" for name, cases in golden.items())
-Path(__file__).with_name("masks.json").write_text("{\n" + ",\n".join(sections) + "\n}\n")
+    sections = (f'"{name}": [\n' + ",\n".join(map(json.dumps, cases)) + "\n]" for name, cases in golden.items())
+    Path(__file__).with_name("masks.json").write_text("{\n" + ",\n".join(sections) + "\n}\n")

@@ -365,9 +365,10 @@ def files():
     yield read("a GRU in f16", "gru.safetensors", "gru.", gru)
 
 
-cases = [case for cell in GATES for case in layers(cell)]
-version = torch.__version__.partition("+")[0]
-lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
-of_models, of_files = (",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) for cases in [models(), files()])
-text = f'{{"torch": "{version}", "layers": [\n{lines}\n], "models": [\n{of_models}\n], "files": [\n{of_files}\n]}}\n'
-Path(__file__).with_name("recurrent.json").write_text(text)
+if __name__ == "__main__":
+    cases = [case for cell in GATES for case in layers(cell)]
+    version = torch.__version__.partition("+")[0]
+    lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
+    of_models, of_files = (",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) for cases in [models(), files()])
+    text = f'{{"torch": "{version}", "layers": [\n{lines}\n], "models": [\n{of_models}\n], "files": [\n{of_files}\n]}}\n'
+    Path(__file__).with_name("recurrent.json").write_text(text)
