@@ -5,23 +5,21 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-#[cfg(feature = "train")]
-use burn::optim::{AdamConfig, GradientsParams};
 use burn::{
     module::Module,
     nn::{Linear, LinearConfig},
+    optim::{AdamConfig, GradientsParams},
     tensor::{Device, Tensor, activation::tanh},
 };
-#[cfg(feature = "train")]
-use burn_zoo::train::Loss;
 use burn_zoo::{
-    Key, Pass, Predictive, Recorder, Statistics, Stochastic,
+    Key, Pass, Predictive, Recorder, Statistics, Stochastic, device_faults,
     models::{
         Cnn, CnnConfig, DropoutAt, HeadConfig, Lstm, LstmConfig, Mlp, MlpConfig, Noise, Norm, Over, Pool,
         SequenceInput, Stage, Task, UncertaintyHead,
     },
     nn::Activation,
     outputs::Outputs,
+    train::Loss,
     uncertainty::{MonteCarlo, Prediction, Sampling},
 };
 use common::{
@@ -32,7 +30,6 @@ use serde_json::Value;
 
 /// Of the largest: Adam makes a step as long for a small gradient as for a large one, and so carries the rounding of the smallest into the parameters.
 /// The generator lets none be smaller than 1e-4 of the largest in its tensor. On flex and ndarray the furthest was 9e-6 apart.
-#[cfg(feature = "train")]
 const IN_TEN_STEPS: f64 = 1e-4;
 
 /// What some devices can reduce over.
@@ -63,7 +60,6 @@ macro_rules! suite {
                 suite().gradients_are_pytorchs();
             }
 
-            #[cfg(feature = "train")]
             #[test]
             fn ten_steps_of_training_are_pytorchs() {
                 suite().ten_steps_of_training_are_pytorchs();
@@ -259,7 +255,6 @@ impl<M: Model> Suite<M> {
     }
 
     /// The loss of each step, and the model behind the last one.
-    #[cfg(feature = "train")]
     fn trained(&self, run: Key, device: &Device) -> (Vec<f64>, M) {
         let (mut model, x, targets) = (self.model(device), self.input(device), matrix(&self.case["targets"], device));
         let mask_key = run.fold_str("mask").fold(1); // of the first epoch
@@ -275,7 +270,6 @@ impl<M: Model> Suite<M> {
         (losses.collect(), model)
     }
 
-    #[cfg(feature = "train")]
     fn ten_steps_of_training_are_pytorchs(&self) {
         let expected = numbers(&self.case["losses"]);
         assert_eq!(expected.len(), 10);
@@ -515,5 +509,16 @@ fn gradients_of_a_convolution_at_more_places_than_some_devices_reduce_over_are_p
                 assert!(case["norm"] != "none" || distance(found, &expected) > 100.0 * tolerance, "{what}: {part}");
             }
         }
+    }
+}
+
+#[test]
+fn a_device_that_loses_the_tail_of_a_sum_is_told_of_before_a_run_that_needs_it() {
+    for (name, device) in devices() {
+        let (model, many) = (mlp(&device), MOST_OF_A_REDUCTION + 5000);
+        let is_right = values(Tensor::<2>::ones([1, many], &device).sum_dim(1))[0] == many as f64;
+        let faults = device_faults(&model, many).unwrap();
+        assert_eq!(!faults.iter().any(|fault| fault.operation == "sum"), is_right, "{name}: {faults:?}");
+        assert_eq!(device_faults(&model, 64).unwrap(), [], "{name}: a run of short sums");
     }
 }
