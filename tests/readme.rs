@@ -117,6 +117,7 @@ exec "$program" "$@"
             .current_dir(self.directory.path().join("repository"))
             .env("PATH", &self.path)
             .env_remove("BURN_ZOO_DEVICE")
+            .env("XDG_RUNTIME_DIR", self.directory.path()) // where there is none, Mesa complains on standard error
             .stdin(Stdio::null())
             .output()
             .expect("sh starts");
