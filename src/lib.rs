@@ -23,6 +23,9 @@ pub mod train;
 pub mod uncertainty;
 pub mod zoo;
 
+/// The Burn that this crate is built with. Its types are in this crate's interface, so a program has to use this very one: with `use burn_zoo::burn;`
+/// it does, and needs no dependency on `burn` of its own.
+pub use burn;
 pub use device::{Adapter, Check, DeviceSpec, check_device, device_faults};
 #[cfg(feature = "wgpu")]
 pub use device::{AdapterInfo, adapters};
