@@ -522,3 +522,18 @@ fn a_device_that_loses_the_tail_of_a_sum_is_told_of_before_a_run_that_needs_it()
         assert_eq!(device_faults(&model, 64).unwrap(), [], "{name}: a run of short sums");
     }
 }
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn an_adapter_that_is_not_there_is_an_error_that_names_those_that_are() {
+    if devices().iter().all(|(name, _)| !name.starts_with("wgpu")) {
+        return; // said already
+    }
+    let error = "wgpu:discrete:77".parse::<burn_zoo::DeviceSpec>().unwrap().init().unwrap_err().to_string();
+    assert!(error.starts_with("device `wgpu:discrete:77`: no such adapter: there is `wgpu:"), "{error}");
+    assert!(error.ends_with("choose another device (`burn-zoo devices`)") && error.lines().count() == 1, "{error}");
+    let software = burn_zoo::adapters()
+        .into_iter()
+        .find(|adapter| adapter.device == "wgpu:software".parse::<burn_zoo::DeviceSpec>().ok());
+    assert!(software.unwrap().is_software());
+}

@@ -177,11 +177,8 @@ impl DeviceSpec {
         if let Some(device) = ready.get(self) {
             return Ok(device.clone());
         }
-        let device = Device::wgpu_options().device_kind(kind).graphics_api(api).init().map_err(|error| {
-            let remedy = "no such adapter: install a driver (Debian: `apt install mesa-vulkan-drivers libvulkan1` for software Vulkan), \
-                          or choose another device (`burn-zoo devices`)";
-            self.error(format!("{error}; {remedy}").replace('\n', " "))
-        })?;
+        let device = Device::wgpu_options().device_kind(kind).graphics_api(api).init();
+        let device = device.map_err(|error| self.error(without(adapter, &adapters::adapters(), &error.to_string())))?;
         ready.insert(*self, device.clone());
         Ok(device)
     }
@@ -253,6 +250,23 @@ impl FromStr for DeviceSpec {
             "rocm" => Ok(Self::Rocm(index(rest)?)),
             _ => Err(Error::unknown("device", name, Self::FEATURES.map(|(name, ..)| name))),
         }
+    }
+}
+
+/// Why an adapter cannot be had, where `found` are those that can.
+#[cfg(feature = "wgpu")]
+fn without(adapter: Adapter, found: &[AdapterInfo], error: &str) -> String {
+    let choose = "choose another device (`burn-zoo devices`)";
+    let named = |AdapterInfo { device, name, api, .. }: &AdapterInfo| Some(format!("`{}` ({name}, {api})", (*device)?));
+    let named: Vec<String> = found.iter().filter_map(named).collect();
+    let is_there =
+        adapter == Adapter::Default || found.iter().any(|info| info.device == Some(DeviceSpec::Wgpu(adapter)));
+    match &named[..] {
+        [] => format!(
+            "no adapter: install a driver (Debian: `apt install mesa-vulkan-drivers libvulkan1` for software Vulkan), or {choose}"
+        ),
+        some if !is_there => format!("no such adapter: there is {}; {choose}", some.join(", ")),
+        _ => format!("{}; {choose}", error.replace('\n', " ")),
     }
 }
 

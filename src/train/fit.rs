@@ -202,7 +202,8 @@ pub fn fit_from<M: Trainable>(
         progress.end();
         return state.result(template);
     }
-    let faults = device_faults(&template, config.batch_size + 1)?; // a single row that is left over joins the last batch
+    // A single row that is left over joins the last batch.
+    let faults = device_faults(&template, rows.min(config.batch_size + 1))?;
     if !faults.is_empty() {
         progress.faults(&faults);
     }
