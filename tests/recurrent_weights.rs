@@ -24,7 +24,7 @@ use burn_zoo::{
     outputs::{Outputs, Point},
 };
 use common::{
-    OF_LARGEST, assert_near, assert_within, devices, devices_and_autodiff, golden, gradients, normal, numbers,
+    OF_LARGEST, assert_near, assert_within, devices, devices_and_autodiff, golden, gradients, hashed, normal, numbers,
     parameters, rate, tensor, values, with_parameters,
 };
 use serde_json::{Value, json};
@@ -46,18 +46,6 @@ fn config(d_input: usize, d_hidden: usize) -> RecurrentConfig {
 
 fn fixture(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recurrent").join(file)
-}
-
-/// What `generate.py` calls `numbers`.
-fn hashed(name: &str, n: usize) -> Vec<f64> {
-    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-    let number = |i: usize| {
-        let mut h = (i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed);
-        h = (h ^ h >> 15).wrapping_mul(2_246_822_519);
-        h = (h ^ h >> 13).wrapping_mul(3_266_489_917);
-        f64::from(h >> 21) / 1024.0 - 1.0
-    };
-    (0..n).map(number).collect()
 }
 
 fn a_file_gives_pytorchs_numbers<C: RecurrentCell>(case: &Value) {

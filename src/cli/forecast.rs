@@ -68,12 +68,12 @@ const SHOWN: usize = 3;
 
 /// Reads, forecasts, writes, and draws.
 pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
-    let model = open(&args.model, args.sampling.device.spec())?;
-    let words = Words::new(args.sampling.quiet);
-    words.device(&model)?;
-    let AnyModel::Series(model) = model else {
+    let opened = open(&args.model, args.sampling.device.spec())?;
+    let AnyModel::Series(model) = &opened else {
         return Err(Usage(format!("{} does not forecast series: say `predict {0}`", args.model)).into());
     };
+    let words = Words::new(args.sampling.quiet);
+    words.device(&opened)?;
     let levels = if args.interval.is_empty() { vec![0.9] } else { args.interval.clone() };
     if let Some(at) = (1..levels.len()).find(|&at| levels[..at].contains(&levels[at])) {
         return Err(Usage(format!("--interval {} is given twice", levels[at])).into());
@@ -87,7 +87,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
     panel.notes.iter().for_each(|note| words.say(note));
     let steps = args.steps.map_or(file.series.horizon, |steps| usize::try_from(steps).unwrap_or(usize::MAX));
     let origins = windows.last_origins();
-    let job = Job { args, model: &model, panel: &panel, windows: &windows, origins: &origins, steps };
+    let job = Job { args, model, panel: &panel, windows: &windows, origins: &origins, steps };
     let refused = |error: burn_zoo::Error| match error {
         burn_zoo::Error::Config { setting, value, expected } if setting == "steps" => {
             Usage(format!("--steps {value}: expected {expected}")).into()
