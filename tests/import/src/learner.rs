@@ -12,17 +12,14 @@ use burn::{
     },
     module::{Module, ModuleDisplay},
     optim::{AdamConfig, ModuleOptimizer},
-    tensor::{Device, ExecutionError, Tensor, TensorData, activation::log_softmax},
+    tensor::{Device, ExecutionError, Tensor, TensorData},
     train::{
         InferenceStep, ItemLazy, Learner, LearnerModel, SupervisedTraining, TrainOutput, TrainStep,
         logger::InMemoryMetricLogger,
         metric::{Adaptor, LossInput, LossMetric},
     },
 };
-use burn_zoo::{
-    Key, Pass, Stochastic,
-    outputs::{Logits, Outputs, Point},
-};
+use burn_zoo::{Key, Pass, Stochastic, outputs::Outputs, train::Loss};
 
 /// What is trained here: a module whose outputs depend on a pass. Those of burn-zoo are such, and anybody's.
 pub trait Model: Module + ModuleDisplay + Stochastic<Tensor<2>, Output = Outputs> + 'static {}
@@ -92,7 +89,7 @@ impl<M: Model> TrainStep for Learned<M> {
     type Output = Losses;
 
     fn step(&self, rows: Rows) -> TrainOutput<Losses> {
-        let losses = losses(self.model.run(rows.inputs, &Pass::train(rows.mask_key)), rows.targets);
+        let losses = Loss::of(self.model.run(rows.inputs, &Pass::train(rows.mask_key)), rows.targets).0;
         TrainOutput::new(self, losses.clone().mean().backward(), Losses(losses))
     }
 }
@@ -102,21 +99,8 @@ impl<M: Model> InferenceStep for Learned<M> {
     type Output = Losses;
 
     fn step(&self, rows: Rows) -> Losses {
-        Losses(losses(self.model.run(rows.inputs, &Pass::mean()), rows.targets))
+        Losses(Loss::of(self.model.run(rows.inputs, &Pass::mean()), rows.targets).0)
     }
-}
-
-/// How far an output is from its targets, by row: the squared error, or the cross-entropy.
-///
-/// # Panics
-/// For outputs that are neither numbers nor scores of classes.
-pub fn losses(output: Outputs, targets: Tensor<2>) -> Tensor<1> {
-    let by_row = match output {
-        Outputs::Point(Point(mean)) => (mean - targets).square().mean_dim(1),
-        Outputs::Logits(Logits(logits)) => -(log_softmax(logits, 1) * targets).sum_dim(1),
-        other => panic!("neither numbers nor classes: {other:?}"),
-    };
-    by_row.squeeze_dim(1)
 }
 
 /// The model after one epoch, on the device without gradients.
@@ -162,7 +146,7 @@ pub use keyed::one_epoch_of_keyed_batches;
 #[cfg(feature = "zoo-train")]
 mod keyed {
     use burn::optim::AdamWConfig;
-    use burn_zoo::train::{Examples, KeyedLoader, Loss, TrainBatch, TrainConfig};
+    use burn_zoo::train::{Examples, KeyedLoader, TrainBatch, TrainConfig};
 
     use super::*;
 

@@ -6,7 +6,7 @@ mod modules;
 
 #[cfg(feature = "zoo-train")]
 pub use learner::one_epoch_of_keyed_batches;
-pub use learner::{Model, Row, losses, one_epoch};
+pub use learner::{Model, Row, one_epoch};
 pub use modules::{Jitter, Own, Sequence};
 
 #[cfg(not(any(feature = "flex", feature = "ndarray")))]

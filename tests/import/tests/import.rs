@@ -6,10 +6,11 @@ use burn_zoo::{
     DeviceSpec, Key, Pass, from_fn,
     models::{Cnn, CnnConfig, HeadConfig, Lstm, LstmConfig, Noise, Norm, Pool, SequenceInput, Stage, Task},
     outputs::Point,
+    train::Loss,
     uncertainty::{MonteCarlo, Prediction},
     zoo,
 };
-use importer::{Model, Own, Row, Sequence, losses, one_epoch};
+use importer::{Model, Own, Row, Sequence, one_epoch};
 
 /// Of the largest number: another backend adds in another order, and f32 has 6e-8 for each addition.
 const OF_LARGEST: f64 = 1e-5;
@@ -84,8 +85,9 @@ fn learns<M: Model>(init: fn(&Device) -> M, width: usize, target: fn(&[f32]) -> 
             let shape = [valid.len(), values.len() / valid.len()];
             Tensor::<2>::from_data(TensorData::new(values, shape), &device)
         });
-        let loss =
-            |model: &M| losses(model.run(inputs.clone(), &Pass::mean()), targets.clone()).mean().into_scalar::<f32>();
+        let loss = |model: &M| {
+            Loss::of(model.run(inputs.clone(), &Pass::mean()), targets.clone()).0.mean().into_scalar::<f32>()
+        };
         let model = init(&device);
         let before = loss(&model);
         let model = one_epoch(model, [train, valid], &device).unwrap();
